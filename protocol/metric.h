@@ -1,0 +1,24 @@
+/* The metric table of metrics.def. */
+#ifndef PROTOCOL_METRIC_H
+#define PROTOCOL_METRIC_H
+
+enum metric_section { METRIC_SECTION_STAT, METRIC_SECTION_COUNT };
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_WORD };
+
+enum metric_id {
+#define METRIC(section, name, kind, help) METRIC_##section##_##name,
+#include "metrics.def"
+#undef METRIC
+	METRIC_COUNT
+};
+
+struct metric {
+	enum metric_section section;
+	const char *name;
+	enum metric_kind kind;
+	const char *help;
+};
+
+extern const struct metric metrics[METRIC_COUNT];
+
+#endif

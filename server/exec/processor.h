@@ -1,0 +1,64 @@
+/*
+ * The processor: the single thread that executes. Main submits runs and takes
+ * results; everything in between happens on the processor's own loop, where
+ * nothing blocks: children are watched, pipes are read as they come.
+ *
+ * All functions here are main's. Bounds: at most max_inflight runs are with
+ * the processor at any time (submitted and not yet taken back finished).
+ */
+#ifndef EXEC_PROCESSOR_H
+#define EXEC_PROCESSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "err.h"
+#include "run.h"
+
+struct processor_options {
+	const char *shell_path;		  /* copied at start */
+	const struct strings *shell_args; /* words before the command; copied */
+	unsigned max_inflight;
+	size_t max_output; /* bytes kept of each stream of a run */
+	/* Called on the processor thread when processor_take has something;
+	 * only wakes main (ev_async_send). */
+	void (*wake)(void *arg);
+	void *wake_arg;
+};
+
+enum run_event_kind { RUN_STARTED, RUN_FINISHED };
+
+struct run_event {
+	enum run_event_kind kind;
+	uint64_t execution_id;
+	pid_t pid;	  /* RUN_STARTED: 0 when it is no process */
+	int64_t started_ns; /* RUN_STARTED */
+	struct run *run;  /* RUN_FINISHED: ownership comes back */
+};
+
+struct processor;
+
+struct processor *processor_start(const struct processor_options *o,
+    struct err *e);
+
+/* Ownership of run moves in. False when max_inflight runs are there already;
+ * then the run stays the caller's. */
+bool processor_submit(struct processor *p, struct run *run);
+
+/* SIGTERM to the run's process group, SIGKILL after its kill_after; with
+ * force SIGKILL at once. Its outcome will be RUN_CANCELLED, unless it has
+ * ended already. An id that is not running is ignored. */
+void processor_cancel(struct processor *p, uint64_t execution_id, bool force);
+
+/* The next event in order; false when there is none now. Of one run,
+ * RUN_STARTED comes before RUN_FINISHED; a run that could not be started has
+ * only the latter. */
+bool processor_take(struct processor *p, struct run_event *event);
+
+/* Kills what still runs (SIGKILL to each process group), waits for it, ends
+ * the thread and frees all. Runs not taken back are freed, their spec
+ * references dropped. */
+void processor_stop(struct processor *p);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * One attempt to run a job: made by main, handed to the processor thread,
+ * handed back with its result. Whoever holds it owns it and all it points to.
+ */
+#ifndef EXEC_RUN_H
+#define EXEC_RUN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rule_spec.h"
+
+/* Stored in the log: never renumber. */
+enum run_outcome {
+	RUN_NONE = 0, /* has not ended */
+	RUN_SUCCESS = 1,
+	RUN_FAILURE = 2,
+	RUN_TIMEOUT = 3,
+	RUN_CANCELLED = 4,
+	RUN_REJECTED = 5,
+	RUN_MISSED = 6,
+	RUN_LOST = 7,
+	RUN_OUTCOME_COUNT
+};
+
+#define RUN_EXIT_NONE (-1) /* no exit status: `-` */
+#define RUN_REASON_MAX 192
+
+struct run {
+	struct run *next; /* the queue's */
+
+	/* The order, by main. */
+	uint64_t execution_id;
+	int64_t due_ns;
+	uint32_t attempt;	/* 1 = first */
+	struct rule_spec *spec; /* main's reference, which main drops */
+	char *job;		/* identifier, terminated */
+	char *rule;		/* identifier, terminated */
+	char *payload;		/* terminated; NULL: none */
+	size_t payload_len;
+
+	/* The result, by the processor. */
+	enum run_outcome outcome;
+	int exit; /* exit status, 128 + signal, HTTP code, or RUN_EXIT_NONE */
+	int64_t started_ns;
+	int64_t ended_ns;
+	char reason[RUN_REASON_MAX]; /* why it failed, for the log; or "" */
+};
+
+/* "success" ... as HISTORY shows it; "-" for RUN_NONE. */
+const char *run_outcome_word(enum run_outcome o);
+
+/* Frees all but the reference to spec, which must have been dropped. */
+void run_free(struct run *r);
+
+#endif

@@ -1,0 +1,411 @@
+#include "record.h"
+
+#include <assert.h>
+#include <string.h>
+#include <zlib.h>
+
+#define CRC_AT 0
+#define LEN_AT 4
+#define SEQ_AT 8
+#define TYPE_AT 16
+
+static void
+put_le(unsigned char *p, uint64_t v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = (unsigned char)(v >> (8 * i));
+}
+
+static uint64_t
+get_le(const unsigned char *p, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v |= (uint64_t)p[i] << (8 * i);
+	return v;
+}
+
+static uint32_t
+crc(uint32_t from, const unsigned char *p, size_t n)
+{
+	return (uint32_t)crc32(from, p, (uInt)n);
+}
+
+static uint32_t
+header_crc(const unsigned char h[LOG_HEADER_LEN])
+{
+	unsigned char copy[LOG_HEADER_LEN];
+
+	memcpy(copy, h, sizeof(copy));
+	memset(copy + 12, 0, 4);
+	return crc(0, copy, sizeof(copy));
+}
+
+void
+log_header_encode(unsigned char out[LOG_HEADER_LEN],
+    const struct log_header *h)
+{
+	memset(out, 0, LOG_HEADER_LEN);
+	memcpy(out, LOG_MAGIC, 8);
+	put_le(out + 8, LOG_VERSION, 4);
+	memcpy(out + 16, h->log_id, LOG_ID_LEN);
+	put_le(out + 32, h->epoch, 8);
+	put_le(out + 40, h->first_seq, 8);
+	put_le(out + 48, (uint64_t)h->created_ns, 8);
+	put_le(out + 12, header_crc(out), 4);
+}
+
+int
+log_header_decode(const unsigned char in[LOG_HEADER_LEN],
+    struct log_header *h, struct err *e)
+{
+	uint64_t version = get_le(in + 8, 4);
+
+	if (memcmp(in, LOG_MAGIC, 8) != 0)
+		return err_set(e, ERR_STORAGE, "not a tickd log (bad magic)");
+	if (get_le(in + 12, 4) != header_crc(in))
+		return err_set(e, ERR_STORAGE,
+		    "damaged header (checksum does not match)");
+	if (version != LOG_VERSION)
+		return err_set(e, ERR_STORAGE,
+		    "log format version %u is not known to this program",
+		    (unsigned)version);
+	memcpy(h->log_id, in + 16, LOG_ID_LEN);
+	h->epoch = get_le(in + 32, 8);
+	h->first_seq = get_le(in + 40, 8);
+	h->created_ns = (int64_t)get_le(in + 48, 8);
+	return 0;
+}
+
+uint32_t
+record_seed(const unsigned char log_id[LOG_ID_LEN])
+{
+	return crc(0, log_id, LOG_ID_LEN);
+}
+
+size_t
+record_begin(struct buf *out)
+{
+	size_t start = out->len;
+
+	if (buf_reserve(out, RECORD_HEADER_LEN) != NULL)
+		out->len += RECORD_HEADER_LEN;
+	return start;
+}
+
+void
+record_end(struct buf *out, size_t start, enum record_type type)
+{
+	unsigned char *p;
+	size_t n;
+
+	if (out->failed)
+		return;
+	p = (unsigned char *)out->ptr + start;
+	n = out->len - start - RECORD_HEADER_LEN;
+	assert(n <= RECORD_PAYLOAD_MAX);
+	put_le(p + LEN_AT, n, 4);
+	p[TYPE_AT] = (unsigned char)type;
+}
+
+static void
+put(struct buf *out, uint64_t v, size_t n)
+{
+	char *p = buf_reserve(out, n);
+
+	if (p == NULL)
+		return;
+	put_le((unsigned char *)p, v, n);
+	out->len += n;
+}
+
+void
+record_put_u8(struct buf *out, unsigned v)
+{
+	put(out, v, 1);
+}
+
+void
+record_put_u16(struct buf *out, unsigned v)
+{
+	put(out, v, 2);
+}
+
+void
+record_put_u32(struct buf *out, uint32_t v)
+{
+	put(out, v, 4);
+}
+
+void
+record_put_u64(struct buf *out, uint64_t v)
+{
+	put(out, v, 8);
+}
+
+void
+record_put_i64(struct buf *out, int64_t v)
+{
+	put(out, (uint64_t)v, 8);
+}
+
+void
+record_put_name(struct buf *out, struct slice s)
+{
+	assert(s.len <= 255);
+	put(out, s.len, 1);
+	buf_add(out, s.ptr, s.len);
+}
+
+void
+record_put_text(struct buf *out, struct slice s)
+{
+	put(out, s.len, 4);
+	buf_add(out, s.ptr, s.len);
+}
+
+size_t
+record_seal(unsigned char *p, uint32_t seed, uint64_t seq, bool group_first)
+{
+	size_t n = RECORD_HEADER_LEN + get_le(p + LEN_AT, 4);
+
+	put_le(p + SEQ_AT, seq, 8);
+	p[TYPE_AT] &= (unsigned char)~RECORD_GROUP_FIRST;
+	if (group_first)
+		p[TYPE_AT] |= RECORD_GROUP_FIRST;
+	put_le(p + CRC_AT, crc(seed, p + LEN_AT, n - LEN_AT), 4);
+	return n;
+}
+
+enum record_check
+record_decode(const unsigned char *p, size_t n, uint32_t seed,
+    struct record *r)
+{
+	size_t payload_len;
+	unsigned type;
+
+	if (n < RECORD_HEADER_LEN)
+		return RECORD_SHORT;
+	payload_len = get_le(p + LEN_AT, 4);
+	type = p[TYPE_AT] & ~RECORD_GROUP_FIRST;
+	if (payload_len > RECORD_PAYLOAD_MAX || type < RECORD_MARK ||
+	    type >= RECORD_TYPE_END)
+		return RECORD_BAD;
+	if (n - RECORD_HEADER_LEN < payload_len)
+		return RECORD_SHORT;
+	r->len = RECORD_HEADER_LEN + payload_len;
+	if (get_le(p + CRC_AT, 4) != crc(seed, p + LEN_AT, r->len - LEN_AT))
+		return RECORD_BAD;
+	r->type = (enum record_type)type;
+	r->group_first = (p[TYPE_AT] & RECORD_GROUP_FIRST) != 0;
+	r->seq = get_le(p + SEQ_AT, 8);
+	r->payload = slice_of((const char *)p + RECORD_HEADER_LEN,
+	    payload_len);
+	return RECORD_VALID;
+}
+
+void
+record_read(struct record_reader *r, struct slice payload)
+{
+	r->p = (const unsigned char *)payload.ptr;
+	r->left = payload.len;
+	r->bad = false;
+}
+
+/* The next n bytes, or NULL (and bad). */
+static const unsigned char *
+take(struct record_reader *r, size_t n)
+{
+	const unsigned char *p = r->p;
+
+	if (r->bad || r->left < n) {
+		r->bad = true;
+		return NULL;
+	}
+	r->p += n;
+	r->left -= n;
+	return p;
+}
+
+static uint64_t
+get(struct record_reader *r, size_t n)
+{
+	const unsigned char *p = take(r, n);
+
+	return p == NULL ? 0 : get_le(p, n);
+}
+
+unsigned
+record_get_u8(struct record_reader *r)
+{
+	return (unsigned)get(r, 1);
+}
+
+unsigned
+record_get_u16(struct record_reader *r)
+{
+	return (unsigned)get(r, 2);
+}
+
+uint32_t
+record_get_u32(struct record_reader *r)
+{
+	return (uint32_t)get(r, 4);
+}
+
+uint64_t
+record_get_u64(struct record_reader *r)
+{
+	return get(r, 8);
+}
+
+int64_t
+record_get_i64(struct record_reader *r)
+{
+	return (int64_t)get(r, 8);
+}
+
+static struct slice
+get_bytes(struct record_reader *r, size_t n)
+{
+	const unsigned char *p = take(r, n);
+
+	return p == NULL ? slice_of("", 0) : slice_of((const char *)p, n);
+}
+
+struct slice
+record_get_name(struct record_reader *r)
+{
+	return get_bytes(r, get(r, 1));
+}
+
+struct slice
+record_get_text(struct record_reader *r)
+{
+	return get_bytes(r, get(r, 4));
+}
+
+bool
+record_done(const struct record_reader *r)
+{
+	return !r->bad && r->left == 0;
+}
+
+static unsigned
+set_flags(const struct record_set *s)
+{
+	return (s->every_ns != 0 ? RECORD_SET_EVERY : 0) |
+	    (s->cron.ptr != NULL ? RECORD_SET_CRON : 0) |
+	    (s->zone.ptr != NULL ? RECORD_SET_ZONE : 0) |
+	    (s->until_ns != 0 ? RECORD_SET_UNTIL : 0) |
+	    (s->jitter_ns != 0 ? RECORD_SET_JITTER : 0) |
+	    (s->payload.ptr != NULL ? RECORD_SET_PAYLOAD : 0);
+}
+
+void
+record_put_set(struct buf *out, const struct record_set *s)
+{
+	size_t start = record_begin(out);
+	unsigned flags = set_flags(s);
+
+	record_put_u8(out, flags);
+	record_put_i64(out, s->due_ns);
+	record_put_name(out, s->job);
+	if (flags & RECORD_SET_EVERY)
+		record_put_i64(out, s->every_ns);
+	if (flags & RECORD_SET_CRON)
+		record_put_text(out, s->cron);
+	if (flags & RECORD_SET_ZONE)
+		record_put_name(out, s->zone);
+	if (flags & RECORD_SET_UNTIL)
+		record_put_i64(out, s->until_ns);
+	if (flags & RECORD_SET_JITTER)
+		record_put_i64(out, s->jitter_ns);
+	if (flags & RECORD_SET_PAYLOAD)
+		record_put_text(out, s->payload);
+	record_end(out, start, RECORD_JOB_SET);
+}
+
+bool
+record_get_set(struct slice payload, struct record_set *s)
+{
+	struct record_reader r;
+	unsigned flags;
+
+	memset(s, 0, sizeof(*s));
+	record_read(&r, payload);
+	flags = record_get_u8(&r);
+	s->due_ns = record_get_i64(&r);
+	s->job = record_get_name(&r);
+	if (flags & RECORD_SET_EVERY)
+		s->every_ns = record_get_i64(&r);
+	if (flags & RECORD_SET_CRON)
+		s->cron = record_get_text(&r);
+	if (flags & RECORD_SET_ZONE)
+		s->zone = record_get_name(&r);
+	if (flags & RECORD_SET_UNTIL)
+		s->until_ns = record_get_i64(&r);
+	if (flags & RECORD_SET_JITTER)
+		s->jitter_ns = record_get_i64(&r);
+	if (flags & RECORD_SET_PAYLOAD)
+		s->payload = record_get_text(&r);
+	return record_done(&r) && (flags & ~RECORD_SET_FLAGS) == 0 &&
+	    s->job.len > 0;
+}
+
+void
+record_put_run(struct buf *out, enum record_type type,
+    const struct record_run *r)
+{
+	size_t start = record_begin(out);
+
+	record_put_u64(out, r->execution_id);
+	if (type == RECORD_JOB_TRIGGER) {
+		record_put_u8(out, r->flags);
+		record_put_name(out, r->job);
+		record_end(out, start, type);
+		return;
+	}
+	record_put_u32(out, r->attempt);
+	record_put_i64(out, r->started_ns);
+	if (type == RECORD_JOB_FINISH) {
+		record_put_i64(out, r->ended_ns);
+		record_put_u8(out, r->outcome);
+		record_put_u32(out, (uint32_t)r->exit);
+		record_put_u8(out, r->flags);
+		record_put_i64(out, r->next_due_ns);
+	}
+	record_put_name(out, r->job);
+	record_put_name(out, r->rule);
+	record_end(out, start, type);
+}
+
+bool
+record_get_run(enum record_type type, struct slice payload,
+    struct record_run *r)
+{
+	struct record_reader in;
+
+	memset(r, 0, sizeof(*r));
+	record_read(&in, payload);
+	r->execution_id = record_get_u64(&in);
+	if (type == RECORD_JOB_TRIGGER) {
+		r->flags = record_get_u8(&in);
+		r->job = record_get_name(&in);
+		return record_done(&in) && r->flags <= 1 && r->job.len > 0;
+	}
+	r->attempt = record_get_u32(&in);
+	r->started_ns = record_get_i64(&in);
+	if (type == RECORD_JOB_FINISH) {
+		r->ended_ns = record_get_i64(&in);
+		r->outcome = record_get_u8(&in);
+		r->exit = (int32_t)record_get_u32(&in);
+		r->flags = record_get_u8(&in);
+		r->next_due_ns = record_get_i64(&in);
+	}
+	r->job = record_get_name(&in);
+	r->rule = record_get_name(&in);
+	return record_done(&in) && r->job.len > 0 &&
+	    (r->flags & ~RECORD_FINISH_FLAGS) == 0;
+}

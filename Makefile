@@ -1,34 +1,289 @@
 # tickd: one non-recursive Makefile. `make help` lists the targets.
+#
+# Every top-level folder is a layer, compiled with only the include paths it
+# may use. A plain build goes to build/; another compiler or a sanitizer gets
+# a directory of its own below it, so that switching rebuilds nothing.
 
-CC ?= gcc
+VERSION := 0.1.0
+
+# What may be set on the command line -----------------------------------------
+
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+SANITIZE ?=
+OPT ?= $(if $(SANITIZE),-O1,-O2) -g
 PREFIX ?= /usr/local
-BUILD ?= build
+ARGS ?=
+ROWS ?=
+FUZZ_SECONDS ?= 10
+V ?=
 
-STD := -std=c11 -D_GNU_SOURCE
+# Where things go -------------------------------------------------------------
+
+comma := ,
+empty :=
+space := $(empty) $(empty)
+VARIANT := $(subst $(space),-,$(strip \
+	$(filter-out gcc,$(notdir $(CC))) $(subst $(comma),-,$(SANITIZE))))
+B := $(if $(VARIANT),build/$(VARIANT),build)
+
+bindir := $(PREFIX)/bin
+sbindir := $(PREFIX)/sbin
+libdir := $(PREFIX)/lib
+includedir := $(PREFIX)/include
+mandir := $(PREFIX)/share/man
+completiondir := $(PREFIX)/share/bash-completion/completions
+unitdir := $(PREFIX)/lib/systemd/system
+
+# Flags -----------------------------------------------------------------------
+
+STD := -std=c11 -D_GNU_SOURCE -DTICKD_VERSION='"$(VERSION)"'
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wundef -Wvla -Werror
-OPT ?= -O2 -g
-HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIC
-CFLAGS_ALL = $(STD) $(WARN) $(OPT) $(HARDEN) $(CFLAGS)
+HARDEN := -fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
+ifeq ($(SANITIZE)$(filter -O0,$(OPT)),)
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+ifneq ($(SANITIZE),)
+SANITIZER := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+endif
 
-PROTOCOL_SRC := $(wildcard protocol/*.c)
-STORAGE_SRC := $(wildcard storage/*.c)
-SERVER_SRC := $(wildcard server/*.c server/*/*.c)
+# Include paths and code model of each layer, by the folder's name.
+SERVER_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard \
+	server/*.[ch] server/*/*.[ch]))))
+FLAGS_protocol := -Iprotocol -fPIC -fvisibility=hidden
+FLAGS_storage := -Istorage -Iprotocol -fPIE
+FLAGS_client := -Iclient -Iprotocol -fPIC
+FLAGS_server := $(SERVER_DIRS:%=-I%) -Istorage -Iprotocol -fPIE
+FLAGS_tests := -Itests/support -Iclient $(FLAGS_server)
+flags = $(FLAGS_$(firstword $(subst /, ,$(1))))
 
-obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+COMPILE = $(CC) $(STD) $(WARN) $(OPT) $(HARDEN) $(SANITIZER) -pthread \
+	$(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) $(OPT) $(SANITIZER) -pthread -Wl,-z,relro,-z,now \
+	-Wl,--as-needed $(LDFLAGS)
 
-all: $(call obj,$(PROTOCOL_SRC) $(STORAGE_SRC) $(SERVER_SRC))
+# --as-needed drops what a program does not use.
+LIBS_client := -lssl -lcrypto
+LIBS_ctl := -ljansson -ledit -lncursesw $(LIBS_client)
+LIBS_server := -lev -linih -lcurl -lhiredis -lrabbitmq -ljansson -lz \
+	-lssl -lcrypto -lm
+LIBS_tests := -lcmocka $(LIBS_ctl) $(LIBS_server)
 
-$(BUILD)/protocol/%.o: INC := -Iprotocol
-$(BUILD)/storage/%.o: INC := -Istorage -Iprotocol
-$(BUILD)/server/%.o: INC := -Iserver -Iserver/net -Iserver/commands -Iserver/sched -Iserver/exec -Iserver/monitor -Istorage -Iprotocol
+# Sources ---------------------------------------------------------------------
 
-$(BUILD)/%.o: %.c
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+
+PROTOCOL := $(call obj,$(wildcard protocol/*.c))
+STORAGE := $(call obj,$(wildcard storage/*.c))
+SERVER := $(call obj,$(wildcard server/*.c server/*/*.c))
+CTL := $(call obj,$(wildcard client/ctl_*.c))
+CLIENT := $(filter-out $(CTL),$(call obj,$(wildcard client/*.c)))
+SUPPORT := $(call obj,$(wildcard tests/support/*.c))
+
+UNIT := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+FAULT := $(patsubst %.c,$(B)/%,$(wildcard tests/fault/test_*.c))
+INTEGRATION := $(patsubst %.c,$(B)/%,$(wildcard tests/integration/test_*.c))
+BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+FUZZ := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+TESTS := $(UNIT) $(FAULT) $(INTEGRATION)
+OBJECTS := $(PROTOCOL) $(STORAGE) $(SERVER) $(CTL) $(CLIENT) $(SUPPORT) \
+	$(addsuffix .o,$(TESTS) $(BENCH) $(FUZZ)) \
+	$(call obj,$(wildcard tests/fuzz/standalone.c))
+
+# All but the two main functions: what tests are linked with.
+TESTED := $(filter-out %/ctl_main.o $(B)/server/main.o, \
+	$(PROTOCOL) $(STORAGE) $(SERVER) $(CLIENT) $(CTL) $(SUPPORT))
+
+SOURCES := $(patsubst $(B)/%.o,%.c,$(OBJECTS))
+HEADERS := $(wildcard protocol/*.h storage/*.h client/*.h client/*/*.h \
+	server/*.h server/*/*.h tests/*/*.h)
+SCRIPTS := .ci/run .ci/deps tests/run tests/bench/run
+MAN := $(wildcard man/*.[1-9])
+
+PROGRAMS := $(if $(SERVER),$(B)/tickd) $(if $(CTL),$(B)/tickctl)
+LIBRARIES := $(if $(CLIENT),$(B)/libtick.a $(B)/libtick.so)
+
+# A change of flags rebuilds everything, a change of the set of files relinks:
+# both are kept in a file that is rewritten only when it would differ.
+ifneq ($(filter-out clean help deps,$(or $(MAKECMDGOALS),all)),)
+FLAGS_TEXT := $(COMPILE) $(foreach l,protocol storage client server tests,\
+	$(FLAGS_$(l))) $(LINK)
+ifneq ($(file <$(B)/flags),$(FLAGS_TEXT))
+$(shell mkdir -p $(B))
+$(file >$(B)/flags,$(FLAGS_TEXT))
+endif
+ifneq ($(file <$(B)/sources),$(SOURCES))
+$(file >$(B)/sources,$(SOURCES))
+endif
+endif
+
+# All cores, unless -j was given; `make clean all` must keep its order.
+ifeq ($(filter -j%,$(MAKEFLAGS))$(filter clean,$(MAKECMDGOALS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# One short line a command; the command itself with V=1.
+say = $(if $(V),,@echo '  $(1)' $(2);)
+
+# Building --------------------------------------------------------------------
+
+all: $(PROGRAMS) $(LIBRARIES) ## Build programs and libraries (the default)
+
+$(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(INC) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(COMPILE) $(call flags,$<) -MMD -MP -c -o $@ $<
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all
+-include $(OBJECTS:.o=.d)
+
+$(B)/tickd: $(PROTOCOL) $(STORAGE) $(SERVER) $(B)/sources
+	$(call say,LINK,$@)$(LINK) -pie -o $@ $(filter %.o,$^) $(LIBS_server)
+
+# tickctl is a user of the library like any other, and of the command table.
+$(B)/tickctl: $(CTL) $(B)/libtick.a $(PROTOCOL) $(B)/sources
+	$(call say,LINK,$@)$(LINK) -pie -o $@ $(filter %.o %.a,$^) $(LIBS_ctl)
+
+# Only tick_* stays visible: by the version script here ...
+$(B)/libtick.so.0: $(CLIENT) $(PROTOCOL) client/libtick.map $(B)/sources
+	$(call say,LINK,$@)$(LINK) -shared -Wl,-soname,libtick.so.0 \
+		-Wl,--version-script,client/libtick.map \
+		-o $@ $(filter %.o,$^) $(LIBS_client)
+
+$(B)/libtick.so: $(B)/libtick.so.0
+	@ln -sf $(<F) $@
+
+# ... and by making the rest local in one object there.
+$(B)/libtick.a: $(CLIENT) $(PROTOCOL) $(B)/sources
+	$(call say,LD,$@)ld -r -o $(B)/libtick.o $(filter %.o,$^)
+	@objcopy --wildcard --keep-global-symbol='tick_*' $(B)/libtick.o
+	@rm -f $@
+	@ar rcs $@ $(B)/libtick.o
+
+$(B)/tested.a: $(TESTED) $(B)/sources
+	@rm -f $@
+	@ar rcs $@ $(filter %.o,$^)
+
+$(TESTS) $(BENCH): %: %.o $(B)/tested.a
+	$(call say,LINK,$@)$(LINK) -pie -o $@ $^ $(LIBS_tests)
+
+# One fuzz target, two engines: a main that runs given files, or libFuzzer.
+ENGINE := $(if $(findstring fuzzer,$(SANITIZE)),,$(B)/tests/fuzz/standalone.o)
+$(FUZZ): %: %.o $(ENGINE) $(B)/tested.a
+	$(call say,LINK,$@)$(LINK) $(if $(ENGINE),,-fsanitize=fuzzer) -pie -o $@ $^ $(LIBS_tests)
+
+# Dependencies ----------------------------------------------------------------
+
+deps: ## Install missing Debian packages
+	@.ci/deps $(sort build $(filter test bench lint fuzz,$(MAKECMDGOALS)))
+
+# On a fresh machine the first command installs what it needs.
+ifneq ($(filter run test bench lint fuzz,$(MAKECMDGOALS)),)
+$(OBJECTS): | deps
+endif
+
+# Running and testing ---------------------------------------------------------
+
+run: $(B)/tickd | deps ## Build and start the server; its data is in run/
+	@mkdir -p run
+	@cd run && exec ../$(B)/tickd $(ARGS)
+
+test: all $(TESTS) $(FUZZ) | deps ## Unit, fault, fuzz corpus, integration
+	@TICKD=$(B)/tickd TICKCTL=$(B)/tickctl tests/run \
+		$(UNIT) $(FAULT) $(FUZZ) $(INTEGRATION)
+
+bench: all $(BENCH) | deps ## Compare with redis and beanstalkd; ROWS="..."
+	@B=$(B) tests/bench/run $(ROWS)
+
+fuzz: | deps ## libFuzzer on every parser, FUZZ_SECONDS each
+	@$(MAKE) --no-print-directory CC=clang \
+		SANITIZE=fuzzer-no-link,address,undefined fuzz-all
+
+fuzz-all: $(FUZZ)
+	@for f in $(FUZZ); do \
+		name=$${f##*/fuzz_}; found=$(B)/found/$$name; \
+		mkdir -p $$found && \
+		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=$$found/crash- \
+			$$found tests/fuzz/corpus/$$name || exit 1; \
+	done
+
+# Style -----------------------------------------------------------------------
+
+TIDY := $(patsubst %.c,$(B)/lint/%.tidy,$(SOURCES))
+
+lint: $(TIDY) lint-format lint-cppcheck lint-shell lint-man ## Check the style
+
+$(B)/lint/%.tidy: %.c .clang-tidy $(HEADERS) | deps
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)clang-tidy --quiet --warnings-as-errors='*' $< -- \
+		$(STD) $(call flags,$<)
+	@touch $@
+
+lint-format: | deps
+	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
+
+lint-cppcheck: | deps
+	@mkdir -p $(B)/lint
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+		--enable=warning,performance,portability \
+		--suppress=missingIncludeSystem -D_GNU_SOURCE $(FLAGS_tests) \
+		$(filter-out tests/%,$(SOURCES))
+
+lint-shell: | deps
+	shellcheck $(SCRIPTS)
+
+lint-man: | deps
+	$(if $(MAN),mandoc -T lint -W warning $(MAN))
+
+format: ## Let clang-format rewrite the sources
+	clang-format -i $(SOURCES) $(HEADERS)
+
+# Installing ------------------------------------------------------------------
+
+# $(call man_path,man/tickd.8): where a manual page goes.
+man_path = $(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+INSTALLED := $(sbindir)/tickd $(bindir)/tickctl $(includedir)/tick.h \
+	$(libdir)/libtick.a $(libdir)/libtick.so.0 $(libdir)/libtick.so \
+	$(libdir)/pkgconfig/tick.pc $(unitdir)/tickd.service \
+	$(completiondir)/tickctl
+
+$(B)/%: %.in $(B)/flags
+	@mkdir -p $(@D)
+	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@prefix@|$(PREFIX)|g' \
+		-e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(includedir)|g' \
+		-e 's|@version@|$(VERSION)|g' $< >$@
+
+install: all $(B)/server/tickd.service $(B)/client/tick.pc ## Honours DESTDIR and PREFIX
+	install -D -m 755 $(B)/tickd $(DESTDIR)$(sbindir)/tickd
+	install -D -m 755 $(B)/tickctl $(DESTDIR)$(bindir)/tickctl
+	install -D -m 644 client/tick.h $(DESTDIR)$(includedir)/tick.h
+	install -D -m 644 $(B)/libtick.a $(DESTDIR)$(libdir)/libtick.a
+	install -D -m 644 $(B)/libtick.so.0 $(DESTDIR)$(libdir)/libtick.so.0
+	ln -sf libtick.so.0 $(DESTDIR)$(libdir)/libtick.so
+	install -D -m 644 $(B)/client/tick.pc \
+		$(DESTDIR)$(libdir)/pkgconfig/tick.pc
+	install -D -m 644 $(B)/server/tickd.service \
+		$(DESTDIR)$(unitdir)/tickd.service
+	install -D -m 644 client/tickctl.bash $(DESTDIR)$(completiondir)/tickctl
+	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
+
+uninstall: ## Remove what install put there
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED)) \
+		$(foreach m,$(MAN),$(call man_path,$(m)))
+
+# Housekeeping ----------------------------------------------------------------
+
+clean: ## Remove build/; the data of `make run` stays
+	rm -rf build
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+.PHONY: all deps run test bench fuzz fuzz-all lint lint-format lint-cppcheck \
+	lint-shell lint-man format install uninstall clean help

@@ -103,7 +103,9 @@ enum record_type {
 
 /* The job was removed (and perhaps set anew) since: leave it alone. */
 #define RECORD_FINISH_ORPHAN 0x01u
-#define RECORD_FINISH_FLAGS 0x01u
+/* Another attempt follows at next_due_ns: the job stays queued. */
+#define RECORD_FINISH_RETRY 0x02u
+#define RECORD_FINISH_FLAGS 0x03u
 
 struct log_header {
 	unsigned char log_id[LOG_ID_LEN];

@@ -1,0 +1,364 @@
+/*
+ * Appending into a growing file costs a journal commit for the new size with
+ * every sync. So a group that reaches the end of the file carries zeros
+ * behind it (WAL_AHEAD_*), and the groups after it overwrite those: their
+ * sync is one write. In front of that runs the reserve: blocks allocated
+ * behind the end of the file, of which only essential groups may use the last
+ * WAL_RESERVE bytes.
+ *
+ * Invariants:
+ *  W1  Bytes [0, end) are durable (with sync) and never written again.
+ *  W2  Before an append returns -1 its bytes are cut off, or the file is
+ *      suspect and its records from next_seq on are superseded by the first
+ *      sequence number of the segment that follows.
+ *  W3  A suspect file is never written or synced again.
+ */
+#include "wal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "os.h"
+
+#define WAL_AHEAD_MIN 16384
+#define WAL_AHEAD_MAX 262144
+#define WAL_RESERVE_STEP 262144
+
+static const unsigned char zeros[WAL_AHEAD_MAX];
+
+/* path with suffix appended into out[PATH_MAX]. */
+static int
+path_with(const char *path, const char *suffix, char *out, struct err *e)
+{
+	int n = snprintf(out, PATH_MAX, "%s%s", path, suffix);
+
+	if (n < 0 || n >= PATH_MAX)
+		return err_set(e, ERR_STORAGE, "path too long: %s%s", path,
+		    suffix);
+	return 0;
+}
+
+/* A new segment file with only a header, durable. The descriptor or -1. */
+static int
+create_file(const char *path, const struct log_header *h, struct err *e)
+{
+	unsigned char bytes[LOG_HEADER_LEN];
+	int fd;
+
+	fd = os->open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd == -1) {
+		(void)err_sys(e, ERR_STORAGE, "create %s", path);
+		return -1;
+	}
+	log_header_encode(bytes, h);
+	if (os_write_all(fd, bytes, sizeof(bytes), 0) == -1 ||
+	    os->fsync(fd) == -1) {
+		(void)err_sys(e, ERR_STORAGE, "write %s", path);
+		(void)os->close(fd); /* the file is given up */
+		(void)os->unlink(path);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+wal_init(struct wal *w, const char *path, const struct log_header *h,
+    bool sync, struct err *e)
+{
+	memset(w, 0, sizeof(*w));
+	w->fd = -1;
+	if ((w->path = strdup(path)) == NULL)
+		return err_nomem(e);
+	w->sync = sync;
+	w->header = *h;
+	w->seed = record_seed(h->log_id);
+	w->next_seq = h->first_seq;
+	w->end = w->written_end = w->reserved_end = LOG_HEADER_LEN;
+	return 0;
+}
+
+int
+wal_create(struct wal *w, const char *path, const struct log_header *h,
+    bool sync, struct err *e)
+{
+	char temporary[PATH_MAX];
+
+	if (path_with(path, ".new", temporary, e) == -1 ||
+	    wal_init(w, path, h, sync, e) == -1)
+		return -1;
+	if ((w->fd = create_file(temporary, h, e)) == -1)
+		goto free_path;
+	if (os->rename(temporary, path) == -1 ||
+	    os_sync_folder(path) == -1) {
+		(void)err_sys(e, ERR_STORAGE, "create %s", path);
+		goto close_fd;
+	}
+	return 0;
+close_fd:
+	(void)os->close(w->fd); /* only a header was written */
+free_path:
+	free(w->path);
+	w->path = NULL;
+	return -1;
+}
+
+int
+wal_resume(struct wal *w, const char *path, const struct log_header *h,
+    off_t end, uint64_t next_seq, bool sync, struct err *e)
+{
+	if (wal_init(w, path, h, sync, e) == -1)
+		return -1;
+	w->fd = os->open(path, O_RDWR | O_CLOEXEC, 0);
+	if (w->fd == -1 || os->ftruncate(w->fd, end) == -1 ||
+	    os->fsync(w->fd) == -1) {
+		(void)err_sys(e, ERR_STORAGE, "open %s", path);
+		if (w->fd != -1)
+			(void)os->close(w->fd); /* nothing was written */
+		free(w->path);
+		w->path = NULL;
+		return -1;
+	}
+	w->next_seq = next_seq;
+	w->end = w->written_end = w->reserved_end = end;
+	return 0;
+}
+
+/* Number and checksum all records; how many there are. */
+static uint64_t
+seal(const struct wal *w, unsigned char *bytes, size_t n)
+{
+	uint64_t count = 0;
+
+	for (size_t at = 0; at < n; count++)
+		at += record_seal(bytes + at, w->seed, w->next_seq + count,
+		    at == 0);
+	return count;
+}
+
+static int
+allocate(struct wal *w, off_t to)
+{
+	int rc;
+
+	do {
+		rc = os->fallocate(w->fd, FALLOC_FL_KEEP_SIZE,
+		    w->reserved_end, to - w->reserved_end);
+	} while (rc == -1 && errno == EINTR);
+	if (rc == 0)
+		w->reserved_end = to;
+	return rc;
+}
+
+/* See that n bytes at the end have blocks, and the reserve behind them. */
+static int
+reserve(struct wal *w, size_t n, bool essential, struct err *e)
+{
+	off_t to = w->end + (off_t)n;
+
+	if (w->no_reserve || w->reserved_end >= to + WAL_RESERVE)
+		return 0;
+	if (allocate(w, to + WAL_RESERVE + WAL_RESERVE_STEP) == 0)
+		return 0;
+	if (errno == EOPNOTSUPP || errno == ENOSYS) {
+		w->no_reserve = true;
+		return 0;
+	}
+	if (allocate(w, to + WAL_RESERVE) == 0)
+		return 0;
+	if (essential && w->reserved_end >= to)
+		return 0;
+	return err_sys(e, ERR_STORAGE, "write %s", w->path);
+}
+
+/* How many zeros go behind a group that ends at `to`. */
+static size_t
+ahead(const struct wal *w, off_t to)
+{
+	off_t n = to / 8;
+
+	if (to <= w->written_end)
+		return 0;
+	if (n < WAL_AHEAD_MIN)
+		n = WAL_AHEAD_MIN;
+	if (n > WAL_AHEAD_MAX)
+		n = WAL_AHEAD_MAX;
+	if (!w->no_reserve && n > w->reserved_end - to)
+		n = w->reserved_end - to;
+	return (size_t)n;
+}
+
+static int
+write_group(struct wal *w, const unsigned char *bytes, size_t n)
+{
+	size_t n_zeros = ahead(w, w->end + (off_t)n);
+	size_t total = n + n_zeros;
+	size_t done = 0;
+
+	while (done < total) {
+		struct iovec v[2];
+		int n_v = 0;
+		ssize_t rc;
+
+		if (done < n)
+			v[n_v++] = (struct iovec){
+				.iov_base = (void *)(uintptr_t)(bytes + done),
+				.iov_len = n - done};
+		if (n_zeros > 0) {
+			size_t skip = done > n ? done - n : 0;
+
+			v[n_v++] = (struct iovec){
+				.iov_base = (void *)(uintptr_t)zeros,
+				.iov_len = n_zeros - skip};
+		}
+		rc = os->pwritev(w->fd, v, n_v, w->end + (off_t)done);
+		if (rc == -1 && errno == EINTR)
+			continue;
+		if (rc == 0)
+			errno = EIO;
+		if (rc <= 0)
+			return -1;
+		done += (size_t)rc;
+	}
+	if (w->end + (off_t)total > w->written_end)
+		w->written_end = w->end + (off_t)total;
+	return 0;
+}
+
+/* Take back what a failed append may have written (W2). */
+static void
+cut_off(struct wal *w)
+{
+	if (os->ftruncate(w->fd, w->end) == -1)
+		w->suspect = true;
+	w->written_end = w->reserved_end = w->end;
+}
+
+int
+wal_append(struct wal *w, unsigned char *bytes, size_t n, bool essential,
+    struct err *e)
+{
+	struct err ignored;
+	uint64_t count;
+
+	if (w->suspect && wal_switch(w, e) == -1)
+		return -1;
+	if (reserve(w, n, essential, e) == -1)
+		return -1;
+	count = seal(w, bytes, n);
+	if (write_group(w, bytes, n) == -1) {
+		(void)err_sys(e, ERR_STORAGE, "write %s", w->path);
+		cut_off(w);
+		if (w->suspect)
+			(void)wal_switch(w, &ignored); /* or the next append */
+		return -1;
+	}
+	if (w->sync) {
+		w->syncs++;
+		if (os->fdatasync(w->fd) == -1) {
+			(void)err_sys(e, ERR_STORAGE, "sync %s", w->path);
+			cut_off(w);
+			w->suspect = true;
+			(void)wal_switch(w, &ignored); /* as above */
+			return -1;
+		}
+	}
+	w->end += (off_t)n;
+	w->next_seq += count;
+	return 0;
+}
+
+void
+wal_mark(struct wal *w)
+{
+	unsigned char mark[RECORD_HEADER_LEN] = {0};
+
+	if (w->suspect || w->next_seq == w->header.first_seq)
+		return;
+	mark[RECORD_HEADER_LEN - 1] = RECORD_MARK;
+	(void)record_seal(mark, w->seed, w->next_seq - 1, false);
+	if (os_write_all(w->fd, mark, sizeof(mark), w->end) == 0 &&
+	    w->written_end < w->end + (off_t)sizeof(mark))
+		w->written_end = w->end + (off_t)sizeof(mark);
+}
+
+/* Whether a file exists at path; an unclear answer counts as yes. */
+static bool
+exists(const char *path)
+{
+	int fd = os->open(path, O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd == -1)
+		return errno != ENOENT;
+	(void)os->close(fd); /* only read */
+	return true;
+}
+
+int
+wal_switch(struct wal *w, struct err *e)
+{
+	char old[PATH_MAX], temporary[PATH_MAX];
+	struct log_header h = w->header;
+	int fd;
+
+	if (path_with(w->path, ".old", old, e) == -1 ||
+	    path_with(w->path, ".new", temporary, e) == -1)
+		return -1;
+	if (exists(old))
+		return err_set(e, ERR_STORAGE,
+		    "%s must be compressed before a new log can begin", old);
+	h.first_seq = w->next_seq;
+	h.created_ns = os->wall_ns();
+	if ((fd = create_file(temporary, &h, e)) == -1)
+		return -1;
+	if (os->rename(w->path, old) == -1) {
+		(void)err_sys(e, ERR_STORAGE, "rename %s", w->path);
+		goto close_fd;
+	}
+	if (os->rename(temporary, w->path) == -1) {
+		(void)err_sys(e, ERR_STORAGE, "rename %s", temporary);
+		(void)os->rename(old, w->path); /* recovery copes if not */
+		goto close_fd;
+	}
+	if (os_sync_folder(w->path) == -1) {
+		/* The names may or may not last; recovery reads both cases,
+		 * but nothing may be promised on them yet. */
+		(void)err_sys(e, ERR_STORAGE, "sync folder of %s", w->path);
+		(void)os->rename(w->path, temporary);
+		(void)os->rename(old, w->path);
+		goto close_fd;
+	}
+	(void)os->close(w->fd); /* full, or given up: never used again */
+	w->fd = fd;
+	w->header = h;
+	w->suspect = false;
+	w->end = w->written_end = w->reserved_end = LOG_HEADER_LEN;
+	w->switches++;
+	return 0;
+close_fd:
+	(void)os->close(fd); /* only a header */
+	(void)os->unlink(temporary);
+	return -1;
+}
+
+void
+wal_close(struct wal *w)
+{
+	if (w->fd == -1)
+		return;
+	if (!w->suspect) {
+		/* Not needed for correctness: a start would cut it off. */
+		(void)os->ftruncate(w->fd, w->end);
+		w->written_end = w->end;
+		wal_mark(w);
+		(void)os->fsync(w->fd);
+	}
+	(void)os->close(w->fd); /* all was synced */
+	w->fd = -1;
+	free(w->path);
+	w->path = NULL;
+}

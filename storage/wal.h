@@ -1,0 +1,69 @@
+/*
+ * The active log file: appends groups of records and makes them durable. The
+ * format is record.h's. Used by one thread at a time: recovery hands it to
+ * the log writer.
+ */
+#ifndef STORAGE_WAL_H
+#define STORAGE_WAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "err.h"
+#include "record.h"
+
+/* Blocks kept behind the end of the log, so that what must be recorded can
+ * be recorded on a full disk. */
+#define WAL_RESERVE 262144
+
+struct wal {
+	char *path; /* owned */
+	int fd;
+	bool sync;	   /* make every group durable against power loss */
+	bool suspect;	   /* a sync or cut failed: go on in a new file */
+	bool no_reserve;   /* the filesystem has no fallocate */
+	struct log_header header;
+	uint32_t seed;
+	uint64_t next_seq;
+	off_t end;	   /* where the next group goes */
+	off_t written_end; /* file size: zeros were written up to here */
+	off_t reserved_end; /* blocks are allocated up to here */
+	uint64_t syncs;
+	uint64_t switches; /* segments begun after a failure */
+};
+
+/*
+ * Create the log file at path with a header, through a temporary name, so
+ * that no crash leaves half of one. 0600; the folder is synced.
+ * 0 and *w ready, or -1.
+ */
+int wal_create(struct wal *w, const char *path, const struct log_header *h,
+    bool sync, struct err *e);
+
+/* Go on in an existing file: everything up to `end` is valid, the next record
+ * gets next_seq; what stands behind `end` is cut off. 0 or -1. */
+int wal_resume(struct wal *w, const char *path, const struct log_header *h,
+    off_t end, uint64_t next_seq, bool sync, struct err *e);
+
+/*
+ * Seal and append the records in bytes[0..n) as one group. On 0 they are
+ * durable. On -1 none is, none will be after any restart, and the log can
+ * take the next group. Without `essential` a group that would eat into the
+ * reserve is refused.
+ */
+int wal_append(struct wal *w, unsigned char *bytes, size_t n, bool essential,
+    struct err *e);
+
+/* Leave the mark behind the last group. Never fails; not synced. */
+void wal_mark(struct wal *w);
+
+/* Continue in a new segment at the same path; the file so far becomes
+ * `<path>.old`, which must not exist. 0 or -1 with nothing changed. */
+int wal_switch(struct wal *w, struct err *e);
+
+/* Cut off what was written ahead, sync, close. */
+void wal_close(struct wal *w);
+
+#endif

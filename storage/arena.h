@@ -1,7 +1,7 @@
 /*
  * Memory for millions of small objects: blocks of 8..ARENA_BLOCK_MAX bytes,
  * named by 31-bit references instead of pointers. Memory comes in chunks of
- * 1 MiB that never move and are never returned before arena_free, so growing
+ * 1 MiB that never move and are never returned before arena_fini, so growing
  * never copies and never stops anybody. A released block is reused for blocks
  * of the same size (rounded up to 8 bytes). Bound: ARENA_CHUNKS_MAX chunks,
  * 16 GiB. One thread at a time.
@@ -37,13 +37,22 @@ void arena_fini(struct arena *a);
 uint32_t arena_alloc(struct arena *a, size_t n);
 /* n must be what it was allocated with. */
 void arena_release(struct arena *a, uint32_t ref, size_t n);
+/* Make a block of n bytes one of `keep` bytes, which never fails. What is cut
+ * off serves only blocks of its own size: prefer a new block if there is one. */
+void arena_trim(struct arena *a, uint32_t ref, size_t n, size_t keep);
 
 /*
- * Make sure that blocks of n bytes in sum can be allocated without failing:
- * what is promised is used up by the allocations that follow. 0, or -1 when
- * memory is out and nothing was promised.
+ * Make sure that blocks of n bytes in sum, each counted as rounded up to 8,
+ * can be allocated without failing: what is promised is used up by the
+ * allocations that follow. Promises do not add up: whoever has several changes
+ * under way reserves for all of them together. 0, or -1 when memory is out and
+ * nothing was promised.
  */
 int arena_reserve(struct arena *a, size_t n);
+
+/* Where chunks come from, for the arena and the heap: n bytes of zeroed pages,
+ * given back with munmap, or NULL. Tests replace it to run out of memory. */
+extern void *(*arena_map)(size_t n);
 
 static inline void *
 arena_ptr(const struct arena *a, uint32_t ref)

@@ -28,13 +28,15 @@ struct heap {
 	struct heap_chunk **chunk; /* owned table, filled from 0 */
 	uint32_t n_chunks;
 	uint32_t n;
+	uint32_t n_promised; /* inserts for which chunks are kept ready */
 };
 
 int heap_init(struct heap *h, struct arena *a, size_t pos_offset,
     heap_before_cb *before, const void *ctx); /* 0 or -1: out of memory */
 void heap_fini(struct heap *h);
 
-/* Make sure that n more heap_insert cannot fail. 0 or -1. */
+/* Make sure that n more heap_insert cannot fail, whatever is moved or removed
+ * in between. Like arena_reserve, promises do not add up. 0 or -1. */
 int heap_reserve(struct heap *h, uint32_t n);
 
 /* 0, or -1 when memory is out. The element must not be in a heap. */

@@ -1,0 +1,425 @@
+/*
+ * A key is read as nibbles, the high half of each byte first; behind its last
+ * byte comes END. A branch tests the nibble at one offset and has a child for
+ * every value seen there; offsets that all keys below share are skipped. The
+ * idea is Tony Finch's (qp trie); this one holds 32-bit references.
+ *
+ *     branch    one arena block of 4 + 4 * children bytes
+ *       head    bits 0..16 which slots have a child: 0 is END, 1 + v nibble v;
+ *               bits 17..25 the offset of the nibble it tests
+ *       child   references in the order of their slots; with the top bit set
+ *               one is a leaf, else a branch
+ *
+ * (R1) A branch has at least two children.
+ * (R2) Offsets grow on the way down. All keys below a branch are equal before
+ *      its offset, and those below one child are equal at it too.
+ * (R3) So END, slot 0, comes only at even offsets; its child is a leaf.
+ *
+ * As the tree skips what is equal, a way down proves nothing: the key of the
+ * leaf at its end is compared with the one sought. Where the two differ first
+ * tells the place of a missing key (see nearest and radix_seek).
+ */
+#include "radix.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define LEAF_FLAG 0x80000000u
+#define OFFSET_SHIFT 17u
+#define BITMAP ((1u << OFFSET_SHIFT) - 1)
+#define EQUAL UINT32_MAX /* the offset where equal keys differ */
+
+struct branch {
+	uint32_t head;
+	uint32_t child[];
+};
+
+static bool
+is_leaf(uint32_t ref)
+{
+	return (ref & LEAF_FLAG) != 0;
+}
+
+static struct branch *
+branch_at(const struct radix *r, uint32_t ref)
+{
+	return arena_ptr(r->arena, ref);
+}
+
+static struct slice
+leaf_key(const struct radix *r, uint32_t ref)
+{
+	return r->key_of(r->ctx, ref & ~LEAF_FLAG);
+}
+
+/* The compiler's own is a library call on baseline x86-64. */
+static uint32_t
+count_bits(uint32_t x)
+{
+	x -= x >> 1 & 0x55555555u;
+	x = (x & 0x33333333u) + (x >> 2 & 0x33333333u);
+	x = (x + (x >> 4)) & 0x0f0f0f0fu;
+	return x * 0x01010101u >> 24;
+}
+
+static uint32_t
+offset_of(const struct branch *b)
+{
+	return b->head >> OFFSET_SHIFT;
+}
+
+static uint32_t
+n_children(const struct branch *b)
+{
+	return count_bits(b->head & BITMAP);
+}
+
+static size_t
+branch_bytes(uint32_t n)
+{
+	return sizeof(struct branch) + n * sizeof(uint32_t);
+}
+
+/* The bit of the slot that the key takes at an offset. */
+static uint32_t
+slot_bit(struct slice key, uint32_t offset)
+{
+	size_t i = offset / 2;
+	uint32_t byte;
+
+	if (i >= key.len)
+		return 1;
+	byte = (unsigned char)key.ptr[i];
+	return 2u << (offset % 2 == 0 ? byte >> 4 : byte & 15);
+}
+
+/* How many children are in slots before the one of this bit. */
+static uint32_t
+child_index(const struct branch *b, uint32_t bit)
+{
+	return count_bits(b->head & (bit - 1));
+}
+
+/* Where two keys differ first: the offset of a nibble, or EQUAL. */
+static uint32_t
+difference(struct slice a, struct slice b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	size_t i = 0;
+
+	while (n - i >= 8 && memcmp(a.ptr + i, b.ptr + i, 8) == 0)
+		i += 8;
+	while (i < n && a.ptr[i] == b.ptr[i])
+		i++;
+	if (i == n)
+		return a.len == b.len ? EQUAL : (uint32_t)i * 2;
+	return (uint32_t)i * 2 + (((a.ptr[i] ^ b.ptr[i]) & 0xf0) == 0);
+}
+
+/*
+ * A leaf whose key has the longest stretch in common with `key`: go down by
+ * its nibbles, and anywhere once it is known to be missing, for by R2 all
+ * leaves below that point have the same in common with it. The tree is not
+ * empty.
+ */
+static uint32_t
+nearest(const struct radix *r, struct slice key)
+{
+	uint32_t ref = r->root;
+
+	while (!is_leaf(ref)) {
+		const struct branch *b = branch_at(r, ref);
+		uint32_t bit = slot_bit(key, offset_of(b));
+
+		ref = b->child[b->head & bit ? child_index(b, bit) : 0];
+	}
+	return ref;
+}
+
+void
+radix_init(struct radix *r, struct arena *a, radix_key_cb *key_of,
+    const void *ctx)
+{
+	*r = (struct radix){.arena = a, .key_of = key_of, .ctx = ctx};
+}
+
+/* The link to the leaf of this key, or NULL; *above is the link to the branch
+ * that has it, or NULL if that is the root. */
+static uint32_t *
+find_link(struct radix *r, struct slice key, uint32_t **above)
+{
+	uint32_t *link = &r->root;
+
+	*above = NULL;
+	if (r->root == 0)
+		return NULL;
+	while (!is_leaf(*link)) {
+		struct branch *b = branch_at(r, *link);
+		uint32_t bit = slot_bit(key, offset_of(b));
+
+		if ((b->head & bit) == 0)
+			return NULL;
+		*above = link;
+		link = &b->child[child_index(b, bit)];
+	}
+	return slice_eq(leaf_key(r, *link), key) ? link : NULL;
+}
+
+uint32_t
+radix_find(const struct radix *r, struct slice key)
+{
+	uint32_t ref = r->root;
+
+	if (ref == 0)
+		return RADIX_NONE;
+	while (!is_leaf(ref)) {
+		const struct branch *b = branch_at(r, ref);
+		uint32_t bit = slot_bit(key, offset_of(b));
+
+		if ((b->head & bit) == 0)
+			return RADIX_NONE;
+		ref = b->child[child_index(b, bit)];
+	}
+	return slice_eq(leaf_key(r, ref), key) ? ref & ~LEAF_FLAG : RADIX_NONE;
+}
+
+/* Put a branch before *link, with what is there and the new leaf. */
+static int
+split(struct radix *r, uint32_t *link, uint32_t offset, uint32_t old_bit,
+    uint32_t new_bit, uint32_t leaf)
+{
+	uint32_t ref = arena_alloc(r->arena, branch_bytes(2));
+	struct branch *b;
+
+	if (ref == ARENA_NONE)
+		return -1;
+	b = branch_at(r, ref);
+	b->head = offset << OFFSET_SHIFT | old_bit | new_bit;
+	b->child[old_bit > new_bit] = *link;
+	b->child[old_bit < new_bit] = leaf;
+	*link = ref;
+	return 0;
+}
+
+/* Give the branch at *link one more child. */
+static int
+grow(struct radix *r, uint32_t *link, uint32_t bit, uint32_t leaf)
+{
+	uint32_t old = *link;
+	struct branch *from = branch_at(r, old);
+	uint32_t n = n_children(from);
+	uint32_t at = child_index(from, bit);
+	uint32_t ref = arena_alloc(r->arena, branch_bytes(n + 1));
+	struct branch *to;
+
+	if (ref == ARENA_NONE)
+		return -1;
+	to = branch_at(r, ref);
+	to->head = from->head | bit;
+	memcpy(to->child, from->child, at * sizeof(uint32_t));
+	to->child[at] = leaf;
+	memcpy(to->child + at + 1, from->child + at,
+	    (n - at) * sizeof(uint32_t));
+	*link = ref;
+	arena_release(r->arena, old, branch_bytes(n));
+	return 0;
+}
+
+/* Take the child at an index, in the slot of this bit, out of the branch at
+ * *link, which has more than two. */
+static void
+shrink(struct radix *r, uint32_t *link, uint32_t bit)
+{
+	uint32_t old = *link;
+	struct branch *from = branch_at(r, old);
+	uint32_t n = n_children(from);
+	uint32_t at = child_index(from, bit);
+	uint32_t ref = arena_alloc(r->arena, branch_bytes(n - 1));
+	struct branch *to = from;
+
+	if (ref != ARENA_NONE) {
+		to = branch_at(r, ref);
+		memcpy(to->child, from->child, at * sizeof(uint32_t));
+		*link = ref;
+	}
+	to->head = from->head & ~bit;
+	memmove(to->child + at, from->child + at + 1,
+	    (n - 1 - at) * sizeof(uint32_t));
+	if (ref != ARENA_NONE)
+		arena_release(r->arena, old, branch_bytes(n));
+	else
+		arena_trim(r->arena, old, branch_bytes(n), branch_bytes(n - 1));
+}
+
+int
+radix_insert(struct radix *r, struct slice key, uint32_t leaf, uint32_t *old)
+{
+	uint32_t *link = &r->root;
+	uint32_t near, offset, bit;
+	struct slice near_key;
+	int status;
+
+	assert(key.len <= RADIX_KEY_MAX && leaf - 1 < LEAF_FLAG - 1);
+	if (r->root == 0) {
+		r->root = leaf | LEAF_FLAG;
+		r->n = 1;
+		return 0;
+	}
+	near = nearest(r, key);
+	near_key = leaf_key(r, near);
+	if ((offset = difference(key, near_key)) == EQUAL) {
+		*old = near & ~LEAF_FLAG;
+		return 1;
+	}
+	while (!is_leaf(*link)) {
+		struct branch *b = branch_at(r, *link);
+
+		if (offset_of(b) >= offset)
+			break;
+		bit = slot_bit(key, offset_of(b));
+		link = &b->child[child_index(b, bit)];
+	}
+	bit = slot_bit(key, offset);
+	if (!is_leaf(*link) && offset_of(branch_at(r, *link)) == offset)
+		status = grow(r, link, bit, leaf | LEAF_FLAG);
+	else
+		status = split(r, link, offset, slot_bit(near_key, offset),
+		    bit, leaf | LEAF_FLAG);
+	if (status == 0)
+		r->n++;
+	return status;
+}
+
+void
+radix_replace(struct radix *r, struct slice key, uint32_t leaf)
+{
+	uint32_t *above;
+	uint32_t *link = find_link(r, key, &above);
+
+	assert(link != NULL && leaf - 1 < LEAF_FLAG - 1);
+	*link = leaf | LEAF_FLAG;
+}
+
+uint32_t
+radix_remove(struct radix *r, struct slice key)
+{
+	uint32_t *above;
+	uint32_t *link = find_link(r, key, &above);
+	uint32_t leaf, ref;
+	struct branch *b;
+
+	if (link == NULL)
+		return RADIX_NONE;
+	leaf = *link & ~LEAF_FLAG;
+	r->n--;
+	if (above == NULL) {
+		r->root = 0;
+		return leaf;
+	}
+	ref = *above;
+	b = branch_at(r, ref);
+	if (n_children(b) == 2) {
+		*above = b->child[link == b->child];
+		arena_release(r->arena, ref, branch_bytes(2));
+	} else {
+		shrink(r, above, slot_bit(key, offset_of(b)));
+	}
+	return leaf;
+}
+
+/*
+ * The keys stored on the way to the nearest one that are no longer than what
+ * it has in common with s are prefixes of s; by R2 no others are.
+ */
+uint32_t
+radix_longest_prefix(const struct radix *r, struct slice s)
+{
+	uint32_t best = RADIX_NONE;
+	uint32_t ref = r->root;
+	uint32_t common, bit;
+
+	if (ref == 0)
+		return RADIX_NONE;
+	common = difference(s, leaf_key(r, nearest(r, s)));
+	while (!is_leaf(ref)) {
+		const struct branch *b = branch_at(r, ref);
+
+		if (offset_of(b) > common)
+			return best;
+		if (b->head & 1)
+			best = b->child[0] & ~LEAF_FLAG;
+		bit = slot_bit(s, offset_of(b));
+		if ((b->head & bit) == 0)
+			return best;
+		ref = b->child[child_index(b, bit)];
+	}
+	return slice_has_prefix(s, leaf_key(r, ref)) ? ref & ~LEAF_FLAG : best;
+}
+
+static void
+push(struct radix_walk *w, uint32_t ref, uint32_t next)
+{
+	w->node[w->depth] = ref;
+	w->next[w->depth++] = (uint8_t)next;
+}
+
+/*
+ * All keys below the first reference that tests at or beyond `offset`, where
+ * `from` leaves the nearest key, lie on the same side of `from` unless that
+ * branch tests exactly there.
+ */
+void
+radix_seek(struct radix_walk *w, const struct radix *r, struct slice from,
+    bool after)
+{
+	uint32_t ref = r->root;
+	struct slice near_key;
+	uint32_t offset, bit;
+
+	w->radix = r;
+	w->depth = 0;
+	w->pending = RADIX_NONE;
+	if (ref == 0)
+		return;
+	near_key = leaf_key(r, nearest(r, from));
+	offset = difference(from, near_key);
+	while (!is_leaf(ref)) {
+		const struct branch *b = branch_at(r, ref);
+
+		if (offset_of(b) > offset)
+			break;
+		bit = slot_bit(from, offset_of(b));
+		push(w, ref, child_index(b, bit));
+		if (offset_of(b) == offset)
+			return;
+		w->next[w->depth - 1]++;
+		ref = b->child[child_index(b, bit)];
+	}
+	if (offset == EQUAL ? after : slice_cmp(near_key, from) < 0)
+		return;
+	if (is_leaf(ref))
+		w->pending = ref & ~LEAF_FLAG;
+	else
+		push(w, ref, 0);
+}
+
+uint32_t
+radix_step(struct radix_walk *w)
+{
+	uint32_t leaf = w->pending;
+
+	w->pending = RADIX_NONE;
+	while (leaf == RADIX_NONE && w->depth > 0) {
+		const struct branch *b =
+		    branch_at(w->radix, w->node[w->depth - 1]);
+		uint32_t next = w->next[w->depth - 1]++;
+
+		if (next == n_children(b))
+			w->depth--;
+		else if (is_leaf(b->child[next]))
+			leaf = b->child[next] & ~LEAF_FLAG;
+		else
+			push(w, b->child[next], 0);
+	}
+	return leaf;
+}

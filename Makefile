@@ -17,6 +17,7 @@ PREFIX ?= /usr/local
 ARGS ?=
 ROWS ?=
 FUZZ_SECONDS ?= 10
+ONLY ?=
 V ?=
 
 # Where things go -------------------------------------------------------------
@@ -91,6 +92,11 @@ BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 TESTS := $(UNIT) $(FAULT) $(INTEGRATION)
+# The programs of `make test`; with ONLY="heap load", those so named alone.
+CHOSEN := $(UNIT) $(FAULT) $(FUZZ) $(INTEGRATION)
+ifneq ($(ONLY),)
+CHOSEN := $(filter $(foreach w,$(ONLY),%/test_$(w) %/fuzz_$(w)),$(CHOSEN))
+endif
 OBJECTS := $(PROTOCOL) $(STORAGE) $(SERVER) $(CTL) $(CLIENT) $(SUPPORT) \
 	$(addsuffix .o,$(TESTS) $(BENCH) $(FUZZ)) \
 	$(call obj,$(wildcard tests/fuzz/standalone.c))
@@ -193,9 +199,8 @@ run: $(B)/tickd | deps ## Build and start the server; its data is in run/
 	@mkdir -p run
 	@cd run && exec ../$(B)/tickd $(ARGS)
 
-test: all $(TESTS) $(FUZZ) | deps ## Unit, fault, fuzz corpus, integration
-	@TICKD=$(B)/tickd TICKCTL=$(B)/tickctl tests/run \
-		$(UNIT) $(FAULT) $(FUZZ) $(INTEGRATION)
+test: all $(CHOSEN) | deps ## Unit, fault, fuzz, integration; ONLY="heap ..."
+	@TICKD=$(B)/tickd TICKCTL=$(B)/tickctl tests/run $(CHOSEN)
 
 bench: all $(BENCH) | deps ## Compare with redis and beanstalkd; ROWS="..."
 	@B=$(B) tests/bench/run $(ROWS)
@@ -217,7 +222,7 @@ fuzz-all: $(FUZZ)
 
 TIDY := $(patsubst %.c,$(B)/lint/%.tidy,$(SOURCES))
 
-lint: $(TIDY) lint-format lint-cppcheck lint-shell lint-man ## Check the style
+lint: $(TIDY) lint-format lint-headers lint-cppcheck lint-shell lint-man ## Check
 
 $(B)/lint/%.tidy: %.c .clang-tidy $(HEADERS) | deps
 	@mkdir -p $(@D)
@@ -226,20 +231,24 @@ $(B)/lint/%.tidy: %.c .clang-tidy $(HEADERS) | deps
 	@touch $@
 
 lint-format: | deps
-	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
+	$(call say,FORMAT)clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
+
+# Every header compiles alone.
+lint-headers: | deps
+	$(call say,HEADERS)$(foreach h,$(HEADERS),$(COMPILE) $(call flags,$(h)) \
+		-fsyntax-only -x c $(h) &&) true
 
 lint-cppcheck: | deps
-	@mkdir -p $(B)/lint
-	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+	$(call say,CPPCHECK)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
 		--enable=warning,performance,portability \
-		--suppress=missingIncludeSystem -D_GNU_SOURCE $(FLAGS_tests) \
+		--suppress=missingIncludeSystem -D_GNU_SOURCE $(filter -I%,$(FLAGS_tests)) \
 		$(filter-out tests/%,$(SOURCES))
 
 lint-shell: | deps
-	shellcheck $(SCRIPTS)
+	$(call say,SHELL)shellcheck $(SCRIPTS)
 
 lint-man: | deps
-	$(if $(MAN),mandoc -T lint -W warning $(MAN))
+	$(if $(MAN),$(call say,MAN)mandoc -T lint -W warning $(MAN))
 
 format: ## Let clang-format rewrite the sources
 	clang-format -i $(SOURCES) $(HEADERS)
@@ -285,5 +294,5 @@ clean: ## Remove build/; the data of `make run` stays
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
-.PHONY: all deps run test bench fuzz fuzz-all lint lint-format lint-cppcheck \
-	lint-shell lint-man format install uninstall clean help
+.PHONY: all deps run test bench fuzz fuzz-all lint lint-format lint-headers \
+	lint-cppcheck lint-shell lint-man format install uninstall clean help

@@ -1,0 +1,226 @@
+/*
+ * Three batches go round:  filling -> writing -> done -> filling.
+ *
+ * The mutex guards only `writing`, `done` and `stop`: the hand-over. A batch
+ * belongs to the thread at whose place it is.
+ */
+#include "commit.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os.h"
+
+#define N_BATCHES 3
+
+struct commit {
+	struct batch batch[N_BATCHES];
+	struct batch *filling; /* main's */
+	struct batch *spare[N_BATCHES - 1]; /* main's: at no place */
+	unsigned n_spare;
+	bool busy; /* main's: a batch is being written, or done */
+
+	pthread_t thread;
+	bool has_thread;
+	struct wal *wal; /* the writer's */
+	void (*wake)(void *arg);
+	void *wake_arg;
+
+	pthread_mutex_t mutex;
+	pthread_cond_t work;
+	struct batch *writing;
+	struct batch *done;
+	bool stop;
+};
+
+static void
+write_batch(struct commit *c, struct batch *b)
+{
+	b->failed = wal_append(c->wal, (unsigned char *)b->records.ptr,
+	    b->records.len, b->essential, &b->err) == -1;
+	b->last_seq = c->wal->next_seq - 1;
+	b->durable_ns = os->mono_ns();
+}
+
+static void *
+writer(void *arg)
+{
+	struct commit *c = arg;
+	struct batch *b;
+	bool marked = true;
+
+	(void)pthread_mutex_lock(&c->mutex);
+	for (;;) {
+		if (c->writing == NULL && !marked) {
+			/* Idle: say where the durable log ends. */
+			(void)pthread_mutex_unlock(&c->mutex);
+			wal_mark(c->wal);
+			marked = true;
+			(void)pthread_mutex_lock(&c->mutex);
+		}
+		while (c->writing == NULL && !c->stop)
+			(void)pthread_cond_wait(&c->work, &c->mutex);
+		if (c->writing == NULL)
+			break;
+		b = c->writing;
+		(void)pthread_mutex_unlock(&c->mutex);
+		write_batch(c, b);
+		marked = b->failed;
+		(void)pthread_mutex_lock(&c->mutex);
+		c->writing = NULL;
+		c->done = b;
+		(void)pthread_mutex_unlock(&c->mutex);
+		c->wake(c->wake_arg);
+		(void)pthread_mutex_lock(&c->mutex);
+	}
+	(void)pthread_mutex_unlock(&c->mutex);
+	return NULL;
+}
+
+struct commit *
+commit_start(struct wal *wal, void (*wake)(void *arg), void *wake_arg,
+    struct err *e)
+{
+	struct commit *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		(void)err_nomem(e);
+		return NULL;
+	}
+	c->filling = &c->batch[0];
+	for (size_t i = 1; i < N_BATCHES; i++)
+		c->spare[c->n_spare++] = &c->batch[i];
+	c->wal = wal;
+	c->wake = wake;
+	c->wake_arg = wake_arg;
+	(void)pthread_mutex_init(&c->mutex, NULL); /* cannot fail: default */
+	(void)pthread_cond_init(&c->work, NULL);
+	if (wal != NULL) {
+		int rc = pthread_create(&c->thread, NULL, writer, c);
+
+		if (rc != 0) {
+			(void)err_set(e, ERR_LIMIT,
+			    "cannot start the log writer: %s", strerror(rc));
+			commit_stop(c);
+			return NULL;
+		}
+		c->has_thread = true;
+	}
+	return c;
+}
+
+struct batch *
+commit_filling(struct commit *c)
+{
+	return c->filling;
+}
+
+bool
+commit_full(const struct commit *c)
+{
+	return c->filling->records.len >= BATCH_BYTES_MAX ||
+	    c->filling->n_ops >= BATCH_OPS_MAX;
+}
+
+struct op *
+batch_add(struct batch *b)
+{
+	struct op *op;
+
+	if (b->n_ops == b->cap_ops) {
+		size_t cap = b->cap_ops == 0 ? 64 : b->cap_ops * 2;
+		struct op *ops = realloc(b->ops, cap * sizeof(*ops));
+
+		if (ops == NULL)
+			return NULL;
+		b->ops = ops;
+		b->cap_ops = cap;
+	}
+	op = &b->ops[b->n_ops++];
+	memset(op, 0, offsetof(struct op, note));
+	return op;
+}
+
+static void
+batch_clear(struct batch *b)
+{
+	buf_clear(&b->records);
+	b->n_ops = 0;
+	b->essential = false;
+	b->failed = false;
+}
+
+void
+commit_kick(struct commit *c)
+{
+	struct batch *b = c->filling;
+
+	if (c->busy || b->n_ops == 0)
+		return;
+	assert(c->n_spare > 0);
+	c->filling = c->spare[--c->n_spare];
+	c->busy = true;
+	b->submitted_ns = os->mono_ns();
+	(void)pthread_mutex_lock(&c->mutex);
+	if (c->wal != NULL)
+		c->writing = b;
+	else
+		c->done = b;
+	(void)pthread_mutex_unlock(&c->mutex);
+	if (c->wal != NULL) {
+		(void)pthread_cond_signal(&c->work);
+		return;
+	}
+	b->durable_ns = b->submitted_ns;
+	c->wake(c->wake_arg);
+}
+
+struct batch *
+commit_take(struct commit *c)
+{
+	struct batch *b;
+
+	(void)pthread_mutex_lock(&c->mutex);
+	b = c->done;
+	c->done = NULL;
+	(void)pthread_mutex_unlock(&c->mutex);
+	if (b != NULL)
+		c->busy = false;
+	return b;
+}
+
+void
+commit_recycle(struct commit *c, struct batch *b)
+{
+	batch_clear(b);
+	c->spare[c->n_spare++] = b;
+}
+
+bool
+commit_idle(const struct commit *c)
+{
+	return !c->busy && c->filling->n_ops == 0;
+}
+
+void
+commit_stop(struct commit *c)
+{
+	if (c == NULL)
+		return;
+	if (c->has_thread) {
+		(void)pthread_mutex_lock(&c->mutex);
+		c->stop = true;
+		(void)pthread_mutex_unlock(&c->mutex);
+		(void)pthread_cond_signal(&c->work);
+		(void)pthread_join(c->thread, NULL);
+	}
+	(void)pthread_mutex_destroy(&c->mutex);
+	(void)pthread_cond_destroy(&c->work);
+	for (size_t i = 0; i < N_BATCHES; i++) {
+		buf_free(&c->batch[i].records);
+		free(c->batch[i].ops);
+	}
+	free(c);
+}

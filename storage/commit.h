@@ -1,0 +1,86 @@
+/*
+ * Group commit. Main fills a batch while the log writer thread makes the one
+ * before it durable; a hundred writers cost one sync. At any time there are
+ * at most a batch being filled, one being written and one that is done.
+ *
+ * All functions are main's; the writer thread lives inside.
+ */
+#ifndef STORAGE_COMMIT_H
+#define STORAGE_COMMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+#include "wal.h"
+
+/* A full batch takes no more records until it has been handed over. */
+#define BATCH_BYTES_MAX (512u * 1024u)
+#define BATCH_OPS_MAX 8192u
+#define OP_NOTE_MAX 65
+
+/*
+ * Told once for every record, in order: with e NULL when it is durable (and
+ * applied), else why it is not, and never will be.
+ */
+typedef void op_done_cb(void *arg, struct slice note, const struct err *e);
+
+/* One record of a batch, and who waits for it. */
+struct op {
+	uint32_t offset;  /* of the record in the batch */
+	uint32_t slot;	  /* the store's */
+	void *prepared;	  /* the store's: memory that applying will need */
+	op_done_cb *done; /* may be NULL */
+	void *arg;
+	uint8_t note_len;
+	char note[OP_NOTE_MAX]; /* the caller's: a request id */
+};
+
+struct batch {
+	struct buf records;
+	struct op *ops; /* owned */
+	size_t n_ops;
+	size_t cap_ops;
+	bool essential;	     /* may use the reserve */
+	/* the result, by the writer */
+	bool failed;
+	struct err err;
+	uint64_t last_seq;   /* of its last record */
+	int64_t submitted_ns, durable_ns; /* monotonic */
+};
+
+struct commit;
+
+/* wal NULL: no log; a batch is done as soon as it is handed over. wake is
+ * called on the writer thread when commit_take has something. wal is the
+ * writer's until commit_stop. NULL on failure. */
+struct commit *commit_start(struct wal *wal, void (*wake)(void *arg),
+    void *wake_arg, struct err *e);
+
+/* The batch to fill. */
+struct batch *commit_filling(struct commit *c);
+
+/* Whether it must be handed over before more goes in. */
+bool commit_full(const struct commit *c);
+
+/* A place for one more op, zeroed but for its note; NULL: out of memory. */
+struct op *batch_add(struct batch *b);
+
+/* Hand the filled batch to the writer if that is idle and there is something
+ * to write. */
+void commit_kick(struct commit *c);
+
+/* The batch that is done, or NULL. Give it back with commit_recycle before
+ * the next commit_take. */
+struct batch *commit_take(struct commit *c);
+void commit_recycle(struct commit *c, struct batch *b);
+
+/* Whether nothing is waiting, being written or done. */
+bool commit_idle(const struct commit *c);
+
+/* Ends the thread after the batch it is writing; batches are dropped. */
+void commit_stop(struct commit *c);
+
+#endif

@@ -52,15 +52,19 @@ SANITIZER := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 endif
 
-# Include paths and code model of each layer, by the folder's name.
+# Folders whose headers a layer may include, and its code model. By -iquote,
+# since a protocol/err.h on the -I path would hide the system's <err.h>.
 SERVER_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard \
 	server/*.[ch] server/*/*.[ch]))))
-FLAGS_protocol := -Iprotocol -fPIC -fvisibility=hidden
-FLAGS_storage := -Istorage -Iprotocol -fPIE
-FLAGS_client := -Iclient -Iprotocol -fPIC
-FLAGS_server := $(SERVER_DIRS:%=-I%) -Istorage -Iprotocol -fPIE
-FLAGS_tests := -Itests/support -Iclient $(FLAGS_server)
-flags = $(FLAGS_$(firstword $(subst /, ,$(1))))
+USES_protocol := protocol
+USES_storage := storage protocol
+USES_client := client protocol
+USES_server := $(SERVER_DIRS) storage protocol
+USES_tests := tests/support client $(USES_server)
+MODEL_protocol := -fPIC -fvisibility=hidden
+MODEL_client := -fPIC
+layer = $(firstword $(subst /, ,$(1)))
+flags = $(addprefix -iquote,$(USES_$(layer))) $(or $(MODEL_$(layer)),-fPIE)
 
 COMPILE = $(CC) $(STD) $(WARN) $(OPT) $(HARDEN) $(SANITIZER) -pthread \
 	$(CPPFLAGS) $(CFLAGS)
@@ -117,8 +121,8 @@ LIBRARIES := $(if $(CLIENT),$(B)/libtick.a $(B)/libtick.so)
 # A change of flags rebuilds everything, a change of the set of files relinks:
 # both are kept in a file that is rewritten only when it would differ.
 ifneq ($(filter-out clean help deps,$(or $(MAKECMDGOALS),all)),)
-FLAGS_TEXT := $(COMPILE) $(foreach l,protocol storage client server tests,\
-	$(FLAGS_$(l))) $(LINK)
+FLAGS_TEXT := $(COMPILE) $(LINK) $(foreach l,\
+	protocol storage client server tests,$(call flags,$(l)))
 ifneq ($(file <$(B)/flags),$(FLAGS_TEXT))
 $(shell mkdir -p $(B))
 $(file >$(B)/flags,$(FLAGS_TEXT))
@@ -241,7 +245,7 @@ lint-headers: | deps
 lint-cppcheck: | deps
 	$(call say,CPPCHECK)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
 		--enable=warning,performance,portability \
-		--suppress=missingIncludeSystem -D_GNU_SOURCE $(filter -I%,$(FLAGS_tests)) \
+		--suppress=missingIncludeSystem -D_GNU_SOURCE $(USES_tests:%=-I%) \
 		$(filter-out tests/%,$(SOURCES))
 
 lint-shell: | deps

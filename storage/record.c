@@ -178,6 +178,12 @@ record_seal(unsigned char *p, uint32_t seed, uint64_t seq, bool group_first)
 	return n;
 }
 
+uint64_t
+record_peek_seq(const unsigned char *p)
+{
+	return get_le(p + SEQ_AT, 8);
+}
+
 enum record_check
 record_decode(const unsigned char *p, size_t n, uint32_t seed,
     struct record *r)

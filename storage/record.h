@@ -106,6 +106,7 @@ enum record_type {
 /* Another attempt follows at next_due_ns: the job stays queued. */
 #define RECORD_FINISH_RETRY 0x02u
 #define RECORD_FINISH_FLAGS 0x03u
+#define RECORD_OUTCOME_SUCCESS 1u /* the others: enum run_outcome */
 
 struct log_header {
 	unsigned char log_id[LOG_ID_LEN];
@@ -157,6 +158,9 @@ enum record_check {
 	RECORD_SHORT, /* could be valid, but n bytes do not hold all of it */
 	RECORD_BAD
 };
+
+/* The number in the RECORD_HEADER_LEN bytes at p, valid or not. */
+uint64_t record_peek_seq(const unsigned char *p);
 
 /* Check the record at p by R1 to R4. */
 enum record_check record_decode(const unsigned char *p, size_t n,

@@ -229,11 +229,13 @@ write_group(struct wal *w, const unsigned char *bytes, size_t n)
 	return 0;
 }
 
-/* Take back what a failed append may have written (W2). */
+/* Take back what a failed append may have written (W2): also from what a
+ * power cut would leave. */
 static void
 cut_off(struct wal *w)
 {
-	if (os->ftruncate(w->fd, w->end) == -1)
+	if (os->ftruncate(w->fd, w->end) == -1 ||
+	    (w->sync && !w->suspect && os->fsync(w->fd) == -1))
 		w->suspect = true;
 	w->written_end = w->reserved_end = w->end;
 }
@@ -261,8 +263,8 @@ wal_append(struct wal *w, unsigned char *bytes, size_t n, bool essential,
 		w->syncs++;
 		if (os->fdatasync(w->fd) == -1) {
 			(void)err_sys(e, ERR_STORAGE, "sync %s", w->path);
-			cut_off(w);
 			w->suspect = true;
+			cut_off(w);
 			(void)wal_switch(w, &ignored); /* as above */
 			return -1;
 		}

@@ -1,0 +1,379 @@
+#include "jobs.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct slice
+key_of(const void *ctx, uint32_t ref)
+{
+	const struct jobs *j = ctx;
+
+	return job_id(jobs_get(j, ref));
+}
+
+/* Among jobs due at the same time, the order of their identifiers. */
+static bool
+before(const void *ctx, uint32_t a, uint32_t b)
+{
+	return slice_cmp(key_of(ctx, a), key_of(ctx, b)) < 0;
+}
+
+int
+jobs_init(struct jobs *j)
+{
+	memset(j, 0, sizeof(*j));
+	if (arena_init(&j->arena) == -1)
+		return -1;
+	if (heap_init(&j->due, &j->arena, offsetof(struct job, heap_pos),
+	    before, j) == -1) {
+		arena_fini(&j->arena);
+		return -1;
+	}
+	radix_init(&j->index, &j->arena, key_of, j);
+	return 0;
+}
+
+static void
+extra_free(struct job_extra *extra)
+{
+	if (extra == NULL)
+		return;
+	free(extra->plan);
+	free(extra);
+}
+
+void
+jobs_fini(struct jobs *j)
+{
+	struct radix_walk w;
+	uint32_t ref;
+
+	radix_seek(&w, &j->index, slice_of("", 0), false);
+	while ((ref = radix_step(&w)) != RADIX_NONE)
+		extra_free(jobs_get(j, ref)->extra);
+	heap_fini(&j->due);
+	arena_fini(&j->arena);
+}
+
+uint32_t
+jobs_find(const struct jobs *j, struct slice id)
+{
+	return radix_find(&j->index, id);
+}
+
+static enum job_status
+phase_status(unsigned phase)
+{
+	switch (phase) {
+	case PHASE_PLANNED:
+		return JOB_PLANNED;
+	case PHASE_EXECUTED:
+		return JOB_EXECUTED;
+	case PHASE_FAILED:
+		return JOB_FAILED;
+	default:
+		return JOB_TRIGGERED;
+	}
+}
+
+enum job_status
+job_status(const struct job *job)
+{
+	return phase_status(job->phase);
+}
+
+size_t
+jobs_total(const struct jobs *j)
+{
+	return j->index.n;
+}
+
+static void
+set_phase(struct jobs *j, struct job *job, enum job_phase phase)
+{
+	j->count[job_status(job)]--;
+	job->phase = (uint8_t)phase;
+	j->count[job_status(job)]++;
+}
+
+static size_t
+job_size(size_t id_len)
+{
+	return offsetof(struct job, id) + id_len;
+}
+
+/* A plan in one block: the struct, then its strings. */
+static struct job_plan *
+plan_new(const struct record_set *s)
+{
+	size_t payload_len = s->payload.ptr == NULL ? 0 : s->payload.len;
+	struct job_plan *plan;
+	char *p;
+
+	plan = calloc(1, sizeof(*plan) + s->cron.len + s->zone.len +
+	    payload_len + 3);
+	if (plan == NULL)
+		return NULL;
+	p = (char *)(plan + 1);
+	plan->every_ns = s->every_ns;
+	plan->until_ns = s->until_ns;
+	plan->jitter_ns = s->jitter_ns;
+	if (s->cron.ptr != NULL) {
+		plan->cron = memcpy(p, s->cron.ptr, s->cron.len);
+		p += s->cron.len + 1;
+	}
+	if (s->zone.ptr != NULL) {
+		plan->zone = memcpy(p, s->zone.ptr, s->zone.len);
+		p += s->zone.len + 1;
+	}
+	if (s->payload.ptr != NULL) {
+		plan->payload = memcpy(p, s->payload.ptr, payload_len);
+		plan->payload_len = payload_len;
+	}
+	return plan;
+}
+
+static bool
+has_plan(const struct record_set *s)
+{
+	return s->every_ns != 0 || s->cron.ptr != NULL ||
+	    s->payload.ptr != NULL;
+}
+
+int
+jobs_prepare_set(struct jobs *j, const struct record_set *s,
+    struct job_extra **prepared)
+{
+	struct job_extra *extra = NULL;
+
+	*prepared = NULL;
+	if (arena_reserve(&j->arena,
+	    job_size(s->job.len) + RADIX_INSERT_BYTES) == -1 ||
+	    heap_reserve(&j->due, 1) == -1)
+		return -1;
+	if (!has_plan(s))
+		return 0;
+	if ((extra = calloc(1, sizeof(*extra))) == NULL)
+		return -1;
+	if ((extra->plan = plan_new(s)) == NULL) {
+		free(extra);
+		return -1;
+	}
+	*prepared = extra;
+	return 0;
+}
+
+void
+jobs_unprepare(struct job_extra *prepared)
+{
+	extra_free(prepared);
+}
+
+int
+jobs_prepare_run(struct jobs *j, uint32_t ref)
+{
+	struct job *job = jobs_get(j, ref);
+
+	if (heap_reserve(&j->due, 1) == -1)
+		return -1;
+	if (job->extra == NULL)
+		job->extra = calloc(1, sizeof(*job->extra));
+	return job->extra == NULL ? -1 : 0;
+}
+
+static void
+plan_at(struct jobs *j, uint32_t ref, int64_t due_ns)
+{
+	if (jobs_get(j, ref)->heap_pos == HEAP_OUT) {
+		int rc = heap_insert(&j->due, ref, due_ns);
+
+		assert(rc == 0); /* reserved before the record was logged */
+		(void)rc;
+	} else {
+		heap_move(&j->due, ref, due_ns);
+	}
+}
+
+static void
+unplan(struct jobs *j, uint32_t ref)
+{
+	if (jobs_get(j, ref)->heap_pos != HEAP_OUT)
+		heap_remove(&j->due, ref);
+}
+
+/* The job of this identifier, made if it is new; JOB_NONE: out of memory. */
+static uint32_t
+find_or_add(struct jobs *j, struct slice id)
+{
+	size_t size = job_size(id.len);
+	uint32_t ref = arena_alloc(&j->arena, size);
+	uint32_t old;
+	struct job *job;
+
+	if (ref == ARENA_NONE)
+		return JOB_NONE;
+	job = jobs_get(j, ref);
+	memset(job, 0, sizeof(*job));
+	job->heap_pos = HEAP_OUT;
+	job->id_len = (uint8_t)id.len;
+	memcpy(job->id, id.ptr, id.len);
+	switch (radix_insert(&j->index, id, ref, &old)) {
+	case 0:
+		j->count[JOB_PLANNED]++;
+		return ref;
+	case 1:
+		arena_release(&j->arena, ref, size);
+		return old;
+	default:
+		arena_release(&j->arena, ref, size);
+		return JOB_NONE;
+	}
+}
+
+/* Put the new plan in the place of the old; what the job has run stays. */
+static void
+adopt_plan(struct job *job, struct job_extra *prepared)
+{
+	if (job->extra == NULL) {
+		job->extra = prepared;
+		return;
+	}
+	free(job->extra->plan);
+	job->extra->plan = NULL;
+	job->extra->execution_id = 0; /* a run that goes on is no longer its */
+	if (prepared != NULL) {
+		job->extra->plan = prepared->plan;
+		free(prepared);
+	}
+}
+
+int
+jobs_apply_set(struct jobs *j, const struct record_set *s,
+    struct job_extra *prepared)
+{
+	uint32_t ref = find_or_add(j, s->job);
+	struct job *job;
+
+	if (ref == JOB_NONE)
+		return -1;
+	job = jobs_get(j, ref);
+	adopt_plan(job, prepared);
+	job->due_ns = s->due_ns;
+	set_phase(j, job, PHASE_PLANNED);
+	plan_at(j, ref, s->due_ns);
+	return 0;
+}
+
+void
+jobs_apply_remove(struct jobs *j, struct slice id)
+{
+	uint32_t ref = radix_remove(&j->index, id);
+	struct job *job;
+
+	if (ref == RADIX_NONE)
+		return;
+	job = jobs_get(j, ref);
+	unplan(j, ref);
+	j->count[job_status(job)]--;
+	extra_free(job->extra);
+	arena_release(&j->arena, ref, job_size(job->id_len));
+}
+
+static void
+apply_finish(struct jobs *j, uint32_t ref, const struct record_run *r)
+{
+	struct job *job = jobs_get(j, ref);
+	struct job_extra *x = job->extra;
+	bool current = x->execution_id == r->execution_id &&
+	    (job->phase == PHASE_QUEUED || job->phase == PHASE_RUNNING);
+
+	x->attempts = r->attempt;
+	x->last_start_ns = r->started_ns;
+	x->last_end_ns = r->ended_ns;
+	x->last_outcome = (uint8_t)r->outcome;
+	x->last_exit = r->exit;
+	if (!current)
+		return;
+	if (r->flags & RECORD_FINISH_RETRY) {
+		set_phase(j, job, PHASE_QUEUED);
+	} else if (r->next_due_ns != 0) {
+		job->due_ns = r->next_due_ns;
+		set_phase(j, job, PHASE_PLANNED);
+		plan_at(j, ref, r->next_due_ns);
+	} else {
+		set_phase(j, job, r->outcome == RECORD_OUTCOME_SUCCESS ?
+		    PHASE_EXECUTED : PHASE_FAILED);
+	}
+}
+
+int
+jobs_apply_run(struct jobs *j, enum record_type type,
+    const struct record_run *r)
+{
+	uint32_t ref = radix_find(&j->index, r->job);
+	struct job *job;
+
+	if (ref == JOB_NONE || (type == RECORD_JOB_FINISH &&
+	    (r->flags & RECORD_FINISH_ORPHAN) != 0))
+		return 0;
+	if (jobs_prepare_run(j, ref) == -1)
+		return -1;
+	job = jobs_get(j, ref);
+	switch (type) {
+	case RECORD_JOB_TRIGGER:
+		job->extra->execution_id = r->execution_id;
+		unplan(j, ref);
+		set_phase(j, job, PHASE_QUEUED);
+		break;
+	case RECORD_JOB_START:
+		job->extra->attempts = r->attempt;
+		job->extra->last_start_ns = r->started_ns;
+		if (job->extra->execution_id == r->execution_id &&
+		    job->phase == PHASE_QUEUED)
+			set_phase(j, job, PHASE_RUNNING);
+		break;
+	default:
+		apply_finish(j, ref, r);
+	}
+	return 0;
+}
+
+uint32_t
+jobs_first_due(const struct jobs *j, int64_t now_ns)
+{
+	uint32_t ref;
+	int64_t due_ns;
+
+	if (!heap_first(&j->due, &ref, &due_ns) || due_ns > now_ns)
+		return JOB_NONE;
+	return ref;
+}
+
+bool
+jobs_next_due(const struct jobs *j, int64_t *due_ns)
+{
+	uint32_t ref;
+
+	return heap_first(&j->due, &ref, due_ns);
+}
+
+void
+jobs_take_due(struct jobs *j, uint32_t ref)
+{
+	heap_remove(&j->due, ref);
+	set_phase(j, jobs_get(j, ref), PHASE_TAKEN);
+}
+
+void
+jobs_put_back(struct jobs *j, uint32_t ref, int64_t at_ns)
+{
+	set_phase(j, jobs_get(j, ref), PHASE_PLANNED);
+	plan_at(j, ref, at_ns);
+}
+
+void
+jobs_postpone(struct jobs *j, uint32_t ref, int64_t at_ns)
+{
+	heap_move(&j->due, ref, at_ns);
+}

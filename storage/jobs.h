@@ -1,0 +1,132 @@
+/*
+ * Every job: the owner of job objects, of the index by identifier and of the
+ * due-time heap, which it keeps in step. Changes come only as records that
+ * are durable (jobs_apply_*), the same way live and at recovery; besides
+ * these, only taking a due job out of the plan (jobs_take_due) and putting it
+ * back. Main thread.
+ *
+ * Phases, and the record that makes each transition:
+ *
+ *	          SET                      TRIGGER          START
+ *	(none) ---------> planned ------------------> queued -----> running
+ *	                  |   ^                         ^ |            |
+ *	         take_due |   | put_back          retry | | FINISH     | FINISH
+ *	                  v   |                         | v            v
+ *	                 taken --- TRIGGER --> queued   executed, failed, planned
+ *
+ * SET leads from every phase to planned, REMOVE from every phase to nothing,
+ * TRIGGER (RUN) from every phase but running to queued. planned again after
+ * a run: a recurring job.
+ */
+#ifndef STORAGE_JOBS_H
+#define STORAGE_JOBS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "heap.h"
+#include "radix.h"
+#include "record.h"
+#include "request.h"
+#include "slice.h"
+
+enum job_phase {
+	PHASE_PLANNED,
+	PHASE_TAKEN, /* due; its TRIGGER record is not durable yet */
+	PHASE_QUEUED,
+	PHASE_RUNNING,
+	PHASE_EXECUTED,
+	PHASE_FAILED
+};
+
+/* How a job recurs and what it carries; most jobs have none. One block. */
+struct job_plan {
+	int64_t every_ns, until_ns, jitter_ns; /* 0: none */
+	const char *cron, *zone;	       /* NULL: none */
+	const char *payload;		       /* terminated; NULL: none */
+	size_t payload_len;
+};
+
+/* What only a job that has a plan of its own, or has run, needs. */
+struct job_extra {
+	struct job_plan *plan; /* owned; NULL: none */
+	uint64_t execution_id; /* of the run in queued and running; the last */
+	int64_t last_start_ns, last_end_ns;
+	uint32_t attempts;
+	int32_t last_exit;
+	uint8_t last_outcome; /* enum run_outcome */
+};
+
+struct job {
+	int64_t due_ns;
+	struct job_extra *extra; /* owned; NULL: none */
+	uint32_t heap_pos;
+	uint8_t phase;
+	uint8_t id_len;
+	char id[]; /* not terminated */
+};
+
+struct jobs {
+	struct arena arena;
+	struct radix index;
+	struct heap due;
+	size_t count[JOB_STATUS_COUNT];
+};
+
+#define JOB_NONE ARENA_NONE
+
+int jobs_init(struct jobs *j); /* 0 or -1: out of memory */
+void jobs_fini(struct jobs *j);
+
+/* A job's reference, valid until it is removed; JOB_NONE if unknown. */
+uint32_t jobs_find(const struct jobs *j, struct slice id);
+
+static inline struct job *
+jobs_get(const struct jobs *j, uint32_t ref)
+{
+	return arena_ptr(&j->arena, ref);
+}
+
+static inline struct slice
+job_id(const struct job *job)
+{
+	return slice_of(job->id, job->id_len);
+}
+
+enum job_status job_status(const struct job *job);
+size_t jobs_total(const struct jobs *j);
+
+/*
+ * Memory that applying a record will need, taken before it is logged, so that
+ * applying cannot fail: 0, or -1 when memory is out. For a SET with a plan of
+ * its own, *prepared is what jobs_apply_set takes over (NULL otherwise);
+ * jobs_unprepare frees it when the record was refused.
+ */
+int jobs_prepare_set(struct jobs *j, const struct record_set *s,
+    struct job_extra **prepared);
+void jobs_unprepare(struct job_extra *prepared);
+/* For TRIGGER, START, FINISH of this job. */
+int jobs_prepare_run(struct jobs *j, uint32_t ref);
+
+/* Apply a durable record. -1 only when memory is out, which cannot happen
+ * after the prepare calls; then nothing was changed. */
+int jobs_apply_set(struct jobs *j, const struct record_set *s,
+    struct job_extra *prepared);
+void jobs_apply_remove(struct jobs *j, struct slice id);
+int jobs_apply_run(struct jobs *j, enum record_type type,
+    const struct record_run *r);
+
+/* The first planned job with a due time <= now_ns, or JOB_NONE. */
+uint32_t jobs_first_due(const struct jobs *j, int64_t now_ns);
+/* When the first of all is due: false when none is planned. */
+bool jobs_next_due(const struct jobs *j, int64_t *due_ns);
+/* planned -> taken: out of the heap. put_back: taken -> planned, to be looked
+ * at again at `at_ns`, its due time unchanged. */
+void jobs_take_due(struct jobs *j, uint32_t ref);
+void jobs_put_back(struct jobs *j, uint32_t ref, int64_t at_ns);
+/* Look at a planned job again at at_ns, its due time unchanged. */
+void jobs_postpone(struct jobs *j, uint32_t ref, int64_t at_ns);
+
+#endif

@@ -1,0 +1,196 @@
+/*
+ * What follows the last valid record decides between a crash's tail and
+ * damage; the rule is in record.h. To find out, every later offset is tried
+ * as a record. That is quick: a sequence number in the range that the rest of
+ * the file could hold is demanded before any checksum is computed.
+ */
+#include "scan.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os.h"
+
+#define WINDOW_BYTES ((size_t)1 << 20)
+#define RECORD_MAX (RECORD_HEADER_LEN + RECORD_PAYLOAD_MAX)
+
+int
+scan_open(struct scan *s, const char *path, struct err *e)
+{
+	unsigned char header[LOG_HEADER_LEN];
+	struct stat st;
+	ssize_t n;
+
+	memset(s, 0, sizeof(*s));
+	s->fd = os->open(path, O_RDONLY | O_CLOEXEC, 0);
+	if (s->fd == -1)
+		return err_sys(e, ERR_STORAGE, "open %s", path);
+	if (os->fstat(s->fd, &st) == -1 ||
+	    (n = os_read_full(s->fd, header, sizeof(header), 0)) == -1) {
+		(void)err_sys(e, ERR_STORAGE, "read %s", path);
+		goto fail;
+	}
+	if ((size_t)n < sizeof(header)) {
+		scan_close(s);
+		return 1;
+	}
+	if (log_header_decode(header, &s->header, e) == -1)
+		goto fail;
+	if ((s->bytes = malloc(WINDOW_BYTES)) == NULL) {
+		(void)err_nomem(e);
+		goto fail;
+	}
+	s->size = st.st_size;
+	s->seed = record_seed(s->header.log_id);
+	s->next_seq = s->header.first_seq;
+	s->at = s->next = LOG_HEADER_LEN;
+	return 0;
+fail:
+	scan_close(s);
+	return -1;
+}
+
+void
+scan_close(struct scan *s)
+{
+	if (s->fd != -1)
+		(void)os->close(s->fd); /* only read */
+	s->fd = -1;
+	free(s->bytes);
+	s->bytes = NULL;
+}
+
+/* The bytes from `at` on: at least a whole record's or up to the end of the
+ * file. *n of them; NULL when they cannot be read. */
+static const unsigned char *
+look(struct scan *s, off_t at, size_t *n, struct err *e)
+{
+	off_t window_end = s->window_at + (off_t)s->window_len;
+
+	if (at < s->window_at || at > window_end ||
+	    (window_end < s->size && window_end - at < (off_t)RECORD_MAX)) {
+		ssize_t got = os_read_full(s->fd, s->bytes, WINDOW_BYTES, at);
+
+		if (got == -1) {
+			(void)err_sys(e, ERR_STORAGE, "read at %lld",
+			    (long long)at);
+			return NULL;
+		}
+		s->window_at = at;
+		s->window_len = (size_t)got;
+		if ((size_t)got < WINDOW_BYTES)
+			s->size = at + got; /* as it is now */
+	}
+	*n = (size_t)(s->window_at + (off_t)s->window_len - at);
+	return s->bytes + (at - s->window_at);
+}
+
+/* Whether everything from `at` on is zero: 1, 0, or -1 on a read error. */
+static int
+only_zeros(struct scan *s, off_t at, struct err *e)
+{
+	while (at < s->size) {
+		size_t n;
+		const unsigned char *p = look(s, at, &n, e);
+
+		if (p == NULL)
+			return -1;
+		for (size_t i = 0; i < n; i++)
+			if (p[i] != 0)
+				return 0;
+		at += (off_t)n;
+	}
+	return 1;
+}
+
+/*
+ * Whether a valid record behind `from` proves that what stands there was
+ * durable once: 1 with s->proof, 0, or -1 on a read error.
+ */
+static int
+find_proof(struct scan *s, off_t from, struct err *e)
+{
+	uint64_t room = (uint64_t)(s->size - from) / RECORD_HEADER_LEN + 1;
+
+	for (off_t at = from + 1; at < s->size; at++) {
+		struct record r;
+		size_t n;
+		const unsigned char *p = look(s, at, &n, e);
+
+		if (p == NULL)
+			return -1;
+		if (n < RECORD_HEADER_LEN)
+			return 0;
+		if (record_peek_seq(p) - s->next_seq >= room ||
+		    record_decode(p, n, s->seed, &r) != RECORD_VALID)
+			continue;
+		if (r.group_first || r.type == RECORD_MARK) {
+			s->proof = at;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* What the bytes at s->next are, which hold no valid record. */
+static enum scan_result
+judge(struct scan *s, struct err *e)
+{
+	off_t rest = s->size - s->next;
+	int rc;
+
+	s->at = s->next;
+	if (rest == 0)
+		return SCAN_END;
+	if ((rc = only_zeros(s, s->next, e)) == -1)
+		return SCAN_FAILED;
+	if (rc == 1)
+		return SCAN_ZEROS;
+	if ((rc = find_proof(s, s->next, e)) == -1)
+		return SCAN_FAILED;
+	if (rc == 0) {
+		(void)err_set(e, ERR_STORAGE,
+		    "%lld bytes at offset %lld are no complete record",
+		    (long long)rest, (long long)s->next);
+		return SCAN_TORN;
+	}
+	(void)err_set(e, ERR_STORAGE,
+	    "damaged at offset %lld: no valid record there, but one at "
+	    "offset %lld", (long long)s->next, (long long)s->proof);
+	return SCAN_DAMAGED;
+}
+
+enum scan_result
+scan_next(struct scan *s, struct record *r, struct err *e)
+{
+	for (;;) {
+		size_t n;
+		const unsigned char *p = look(s, s->next, &n, e);
+		bool mark;
+
+		if (p == NULL) {
+			s->at = s->next;
+			return SCAN_FAILED;
+		}
+		if (record_decode(p, n, s->seed, r) != RECORD_VALID)
+			return judge(s, e);
+		mark = r->type == RECORD_MARK;
+		if (r->seq != s->next_seq - (mark ? 1 : 0))
+			return judge(s, e);
+		if (mark) {
+			/* The next group would have overwritten it. */
+			enum scan_result end;
+			off_t at = s->next;
+
+			s->next += (off_t)r->len;
+			end = judge(s, e);
+			s->at = at;
+			return end == SCAN_ZEROS ? SCAN_END : end;
+		}
+		s->at = s->next;
+		s->next += (off_t)r->len;
+		s->next_seq++;
+		return SCAN_RECORD;
+	}
+}

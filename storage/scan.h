@@ -1,0 +1,54 @@
+/*
+ * Reading a log file from its header to its end, record by record, in
+ * constant memory: recovery, `tickd dump` and `tickd check` go through here.
+ */
+#ifndef STORAGE_SCAN_H
+#define STORAGE_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "err.h"
+#include "record.h"
+
+enum scan_result {
+	SCAN_RECORD,  /* *r is the next record */
+	SCAN_END,     /* the file ends behind the last record */
+	SCAN_ZEROS,   /* only zeros follow: space written ahead */
+	SCAN_TORN,    /* the rest is the tail of a group never acknowledged */
+	SCAN_DAMAGED, /* a record that was durable is not valid any more */
+	SCAN_FAILED   /* it cannot be read; see the error */
+};
+
+struct scan {
+	int fd;
+	off_t size;
+	struct log_header header;
+	uint32_t seed;
+	off_t at;	      /* offset of the record given last, or the end */
+	off_t next;	      /* where the one after it begins */
+	uint64_t next_seq;
+	off_t proof;	      /* SCAN_DAMAGED: a valid record behind */
+	unsigned char *bytes; /* owned: a window of the file */
+	off_t window_at;
+	size_t window_len;
+};
+
+/*
+ * Open the file and read its header. 0; or -1 with the reason; or 1 when the
+ * file is shorter than a header (a creation that never ended): then nothing
+ * is open.
+ */
+int scan_open(struct scan *s, const char *path, struct err *e);
+void scan_close(struct scan *s);
+
+/*
+ * The next record; its payload is valid until the next call. Marks are not
+ * given. After anything but SCAN_RECORD, s->at says how far the valid part
+ * reaches, and *e what follows there.
+ */
+enum scan_result scan_next(struct scan *s, struct record *r, struct err *e);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * A tickd of the test's own: its working directory, its configuration, and
+ * any number of starts and ends. It listens on a free port of the loopback
+ * and dies with the test. Whatever goes wrong fails the test.
+ */
+#ifndef SUPPORT_DAEMON_H
+#define SUPPORT_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* No event that a test waits for takes this long; only a failure does. */
+#define DEADLINE_MS 60000
+
+#define DAEMON_ARGS_MAX 32
+
+struct daemon {
+	char dir[64]; /* its working directory */
+	char *args[DAEMON_ARGS_MAX];
+	size_t n_args;
+	pid_t pid;	  /* 0: not running */
+	int port;	  /* of the last start */
+	int log_watch;	  /* inotify on the log file */
+	size_t log_start; /* where the last start began in the log */
+	char *log;	  /* what daemon_log returned last */
+};
+
+/* A fresh directory, and a configuration that differs from the defaults only
+ * in listening on port 0. */
+void daemon_init(struct daemon *d);
+
+/* Another `--set key=value` (or other arguments) for starts from now on. */
+void daemon_set(struct daemon *d, const char *key_value);
+void daemon_arg(struct daemon *d, const char *arg);
+
+/* Start it and wait until it is ready. */
+void daemon_start(struct daemon *d);
+
+/* Start it where it must not get ready; returns its exit status. */
+int daemon_start_refused(struct daemon *d);
+
+/* SIGTERM; the exit status must be 0. */
+void daemon_stop(struct daemon *d);
+
+/* SIGKILL, and wait until it is gone. */
+void daemon_kill(struct daemon *d);
+
+/* End it if it runs, remove the directory. Safe after any failure. */
+void daemon_fini(struct daemon *d);
+
+/* What it logged since the last start; valid until the next call. */
+const char *daemon_log(struct daemon *d);
+
+/* Wait until that holds the text. */
+void daemon_wait_log(struct daemon *d, const char *text);
+
+/* `dir/name`, valid until the fourth call after. */
+const char *daemon_path(const struct daemon *d, const char *name);
+
+/* Setup and teardown of a cmocka test whose state is a struct daemon, made
+ * but not started: for cmocka_unit_test_setup_teardown. */
+int daemon_setup(void **state);
+int daemon_teardown(void **state);
+
+#endif

@@ -38,7 +38,8 @@ uint32_t arena_alloc(struct arena *a, size_t n);
 /* n must be what it was allocated with. */
 void arena_release(struct arena *a, uint32_t ref, size_t n);
 /* Make a block of n bytes one of `keep` bytes, which never fails. What is cut
- * off serves only blocks of its own size: prefer a new block if there is one. */
+ * off serves only blocks of its own size: prefer a new block if there is one.
+ */
 void arena_trim(struct arena *a, uint32_t ref, size_t n, size_t keep);
 
 /*

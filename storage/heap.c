@@ -39,11 +39,11 @@ heap_init(struct heap *h, struct arena *a, size_t pos_offset,
     heap_before_cb *before, const void *ctx)
 {
 	*h = (struct heap){
-	    .arena = a,
-	    .pos_offset = pos_offset,
-	    .before = before,
-	    .ctx = ctx,
-	    .chunk = arena_map(TABLE_BYTES),
+		.arena = a,
+		.pos_offset = pos_offset,
+		.before = before,
+		.ctx = ctx,
+		.chunk = arena_map(TABLE_BYTES),
 	};
 	return h->chunk == NULL ? -1 : 0;
 }
@@ -115,7 +115,7 @@ ref_at(const struct heap *h, uint32_t i)
 static struct entry
 entry_at(const struct heap *h, uint32_t i)
 {
-	return (struct entry){*due_at(h, i), *ref_at(h, i)};
+	return (struct entry){ *due_at(h, i), *ref_at(h, i) };
 }
 
 static uint32_t *
@@ -213,7 +213,7 @@ heap_insert(struct heap *h, uint32_t ref, int64_t due_ns)
 		return -1;
 	if (h->n_promised > 0)
 		h->n_promised--;
-	sift_up(h, h->n++, (struct entry){due_ns, ref});
+	sift_up(h, h->n++, (struct entry){ due_ns, ref });
 	return 0;
 }
 
@@ -223,7 +223,7 @@ heap_move(struct heap *h, uint32_t ref, int64_t due_ns)
 	uint32_t i = *position_of(h, ref);
 
 	assert(i < h->n && *ref_at(h, i) == ref);
-	sift(h, i, (struct entry){due_ns, ref});
+	sift(h, i, (struct entry){ due_ns, ref });
 }
 
 void

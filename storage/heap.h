@@ -21,8 +21,8 @@ typedef bool heap_before_cb(const void *ctx, uint32_t a, uint32_t b);
 struct heap_chunk;
 
 struct heap {
-	struct arena *arena;  /* where the elements live */
-	size_t pos_offset;    /* of the element's uint32_t position */
+	struct arena *arena; /* where the elements live */
+	size_t pos_offset;   /* of the element's uint32_t position */
 	heap_before_cb *before;
 	const void *ctx;
 	struct heap_chunk **chunk; /* owned table, filled from 0 */

@@ -140,7 +140,7 @@ void
 radix_init(struct radix *r, struct arena *a, radix_key_cb *key_of,
     const void *ctx)
 {
-	*r = (struct radix){.arena = a, .key_of = key_of, .ctx = ctx};
+	*r = (struct radix){ .arena = a, .key_of = key_of, .ctx = ctx };
 }
 
 /* The link to the leaf of this key, or NULL; *above is the link to the branch
@@ -283,8 +283,8 @@ radix_insert(struct radix *r, struct slice key, uint32_t leaf, uint32_t *old)
 	if (!is_leaf(*link) && offset_of(branch_at(r, *link)) == offset)
 		status = grow(r, link, bit, leaf | LEAF_FLAG);
 	else
-		status = split(r, link, offset, slot_bit(near_key, offset),
-		    bit, leaf | LEAF_FLAG);
+		status = split(r, link, offset, slot_bit(near_key, offset), bit,
+		    leaf | LEAF_FLAG);
 	if (status == 0)
 		r->n++;
 	return status;

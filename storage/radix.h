@@ -66,8 +66,8 @@ struct radix_walk {
 };
 
 /* Start at the first key >= `from`, or > `from` when `after` is set. */
-void radix_seek(struct radix_walk *w, const struct radix *r,
-    struct slice from, bool after);
+void radix_seek(struct radix_walk *w, const struct radix *r, struct slice from,
+    bool after);
 /* The next leaf, or RADIX_NONE at the end. */
 uint32_t radix_step(struct radix_walk *w);
 

@@ -104,7 +104,7 @@ new_leaf(struct radix_model *m, struct slice key)
 	CHECK(bytes != NULL);
 	if (key.len > 0)
 		memcpy(bytes, key.ptr, key.len);
-	m->key[leaf] = (struct model_key){key.len, bytes};
+	m->key[leaf] = (struct model_key){ key.len, bytes };
 	return leaf;
 }
 

@@ -34,8 +34,8 @@ jobs_init(struct jobs *j)
 	return 0;
 }
 
-static void
-extra_free(struct job_extra *extra)
+void
+job_extra_free(struct job_extra *extra)
 {
 	if (extra == NULL)
 		return;
@@ -51,7 +51,7 @@ jobs_fini(struct jobs *j)
 
 	radix_seek(&w, &j->index, slice_of("", 0), false);
 	while ((ref = radix_step(&w)) != RADIX_NONE)
-		extra_free(jobs_get(j, ref)->extra);
+		job_extra_free(jobs_get(j, ref)->extra);
 	heap_fini(&j->due);
 	arena_fini(&j->arena);
 }
@@ -142,32 +142,27 @@ has_plan(const struct record_set *s)
 }
 
 int
-jobs_prepare_set(struct jobs *j, const struct record_set *s,
-    struct job_extra **prepared)
+jobs_reserve(struct jobs *j, size_t n)
 {
-	struct job_extra *extra = NULL;
-
-	*prepared = NULL;
-	if (arena_reserve(&j->arena,
-	    job_size(s->job.len) + RADIX_INSERT_BYTES) == -1 ||
-	    heap_reserve(&j->due, 1) == -1)
+	if (arena_reserve(&j->arena, n * JOBS_RECORD_BYTES) == -1)
 		return -1;
-	if (!has_plan(s))
-		return 0;
-	if ((extra = calloc(1, sizeof(*extra))) == NULL)
-		return -1;
-	if ((extra->plan = plan_new(s)) == NULL) {
-		free(extra);
-		return -1;
-	}
-	*prepared = extra;
-	return 0;
+	return heap_reserve(&j->due, (uint32_t)n);
 }
 
-void
-jobs_unprepare(struct job_extra *prepared)
+int
+job_extra_new(const struct record_set *s, struct job_extra **extra)
 {
-	extra_free(prepared);
+	*extra = NULL;
+	if (!has_plan(s))
+		return 0;
+	if ((*extra = calloc(1, sizeof(**extra))) == NULL)
+		return -1;
+	if (((*extra)->plan = plan_new(s)) == NULL) {
+		free(*extra);
+		*extra = NULL;
+		return -1;
+	}
+	return 0;
 }
 
 int
@@ -175,8 +170,6 @@ jobs_prepare_run(struct jobs *j, uint32_t ref)
 {
 	struct job *job = jobs_get(j, ref);
 
-	if (heap_reserve(&j->due, 1) == -1)
-		return -1;
 	if (job->extra == NULL)
 		job->extra = calloc(1, sizeof(*job->extra));
 	return job->extra == NULL ? -1 : 0;
@@ -188,7 +181,7 @@ plan_at(struct jobs *j, uint32_t ref, int64_t due_ns)
 	if (jobs_get(j, ref)->heap_pos == HEAP_OUT) {
 		int rc = heap_insert(&j->due, ref, due_ns);
 
-		assert(rc == 0); /* reserved before the record was logged */
+		assert(rc == 0); /* jobs_reserve */
 		(void)rc;
 	} else {
 		heap_move(&j->due, ref, due_ns);
@@ -233,24 +226,24 @@ find_or_add(struct jobs *j, struct slice id)
 
 /* Put the new plan in the place of the old; what the job has run stays. */
 static void
-adopt_plan(struct job *job, struct job_extra *prepared)
+adopt_plan(struct job *job, struct job_extra *extra)
 {
 	if (job->extra == NULL) {
-		job->extra = prepared;
+		job->extra = extra;
 		return;
 	}
 	free(job->extra->plan);
 	job->extra->plan = NULL;
 	job->extra->execution_id = 0; /* a run that goes on is no longer its */
-	if (prepared != NULL) {
-		job->extra->plan = prepared->plan;
-		free(prepared);
+	if (extra != NULL) {
+		job->extra->plan = extra->plan;
+		free(extra);
 	}
 }
 
 int
 jobs_apply_set(struct jobs *j, const struct record_set *s,
-    struct job_extra *prepared)
+    struct job_extra *extra)
 {
 	uint32_t ref = find_or_add(j, s->job);
 	struct job *job;
@@ -258,7 +251,7 @@ jobs_apply_set(struct jobs *j, const struct record_set *s,
 	if (ref == JOB_NONE)
 		return -1;
 	job = jobs_get(j, ref);
-	adopt_plan(job, prepared);
+	adopt_plan(job, extra);
 	job->due_ns = s->due_ns;
 	set_phase(j, job, PHASE_PLANNED);
 	plan_at(j, ref, s->due_ns);
@@ -276,7 +269,7 @@ jobs_apply_remove(struct jobs *j, struct slice id)
 	job = jobs_get(j, ref);
 	unplan(j, ref);
 	j->count[job_status(job)]--;
-	extra_free(job->extra);
+	job_extra_free(job->extra);
 	arena_release(&j->arena, ref, job_size(job->id_len));
 }
 

@@ -77,6 +77,10 @@ struct jobs {
 
 #define JOB_NONE ARENA_NONE
 
+/* The most that applying one record of any kind, a rule's too, takes from the
+ * arena: a job with the longest identifier and a path in two indexes. */
+#define JOBS_RECORD_BYTES (280u + 2 * RADIX_INSERT_BYTES)
+
 int jobs_init(struct jobs *j); /* 0 or -1: out of memory */
 void jobs_fini(struct jobs *j);
 
@@ -99,21 +103,22 @@ enum job_status job_status(const struct job *job);
 size_t jobs_total(const struct jobs *j);
 
 /*
- * Memory that applying a record will need, taken before it is logged, so that
- * applying cannot fail: 0, or -1 when memory is out. For a SET with a plan of
- * its own, *prepared is what jobs_apply_set takes over (NULL otherwise);
- * jobs_unprepare frees it when the record was refused.
+ * Applying a durable record must not fail. So memory is taken before a record
+ * is logged: in the indexes, for all of the n records under way together; and
+ * what the job itself will own. 0, or -1 when memory is out.
  */
-int jobs_prepare_set(struct jobs *j, const struct record_set *s,
-    struct job_extra **prepared);
-void jobs_unprepare(struct job_extra *prepared);
-/* For TRIGGER, START, FINISH of this job. */
+int jobs_reserve(struct jobs *j, size_t n);
+/* What a SET with a plan of its own adds to the job: *extra is for
+ * jobs_apply_set to take over, or NULL where there is nothing to add. */
+int job_extra_new(const struct record_set *s, struct job_extra **extra);
+void job_extra_free(struct job_extra *extra); /* NULL is allowed */
+/* See that this job can record a run. */
 int jobs_prepare_run(struct jobs *j, uint32_t ref);
 
 /* Apply a durable record. -1 only when memory is out, which cannot happen
- * after the prepare calls; then nothing was changed. */
+ * after the calls above; then nothing was changed. */
 int jobs_apply_set(struct jobs *j, const struct record_set *s,
-    struct job_extra *prepared);
+    struct job_extra *extra);
 void jobs_apply_remove(struct jobs *j, struct slice id);
 int jobs_apply_run(struct jobs *j, enum record_type type,
     const struct record_run *r);

@@ -29,6 +29,8 @@ void buf_add_slice(struct buf *b, struct slice s);
 void buf_add_byte(struct buf *b, char c);
 void buf_add_u64(struct buf *b, uint64_t v); /* decimal */
 void buf_add_i64(struct buf *b, int64_t v);
+/* v / 10^places without trailing zeros: 9200 and 4 places give 0.92. */
+void buf_add_decimal(struct buf *b, uint64_t v, unsigned places);
 void buf_addf(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

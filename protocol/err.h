@@ -5,6 +5,8 @@
 #ifndef PROTOCOL_ERR_H
 #define PROTOCOL_ERR_H
 
+#include "slice.h"
+
 #define ERR_MSG_MAX 512
 
 /* In the order of the protocol's table; err_word gives the wire word. */
@@ -31,6 +33,8 @@ struct err {
 
 /* The word of the protocol, such as "not_found". Static. */
 const char *err_word(enum err_code code);
+/* The code of a word, or -1. */
+int err_parse(struct slice s);
 
 /* Fill *e. Return -1 always, so that a caller can return the call itself. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
@@ -39,6 +43,11 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 /* As err_set with ": " and the text of errno appended; keeps errno. */
 int err_sys(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* As err_set with the word appended in quotes, escaped and cut when long:
+ * err_quote(e, ERR_INVALID, s, "invalid time") gives invalid time "noon". */
+int err_quote(struct err *e, enum err_code code, struct slice word,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* ERR_LIMIT "out of memory". Returns -1. */
 int err_nomem(struct err *e);

@@ -46,8 +46,12 @@ bool token_is_identifier(struct slice s, const char *what, struct err *e);
  * may be empty. */
 bool token_is_prefix(struct slice s, const char *what, struct err *e);
 
-/* 1..REQUEST_ID_MAX printable bytes without space (0x21..0x7e). */
+/* 1..REQUEST_ID_MAX printable bytes without space (0x21..0x7e), the first
+ * not a quote. */
 bool token_is_request_id(struct slice s);
+
+/* Whether s is the word `upper` (A-Z and such) in any case. */
+bool token_is_word(struct slice s, const char *upper);
 
 /* Append s as one output word: as it is, or quoted with escapes when it is
  * empty or holds a space, quote, backslash or control byte. */

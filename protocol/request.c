@@ -1,0 +1,388 @@
+#include "request.h"
+
+#include <string.h>
+
+#include "rule_spec.h"
+#include "tstamp.h"
+
+static const char *const status_words[JOB_STATUS_COUNT] = {
+	[JOB_PLANNED] = "planned",
+	[JOB_TRIGGERED] = "triggered",
+	[JOB_EXECUTED] = "executed",
+	[JOB_FAILED] = "failed",
+};
+
+const char *
+job_status_word(enum job_status s)
+{
+	return status_words[s];
+}
+
+int
+job_status_parse(struct slice s)
+{
+	int i;
+
+	for (i = 0; i < JOB_STATUS_COUNT; i++) {
+		if (slice_eq(s, slice_str(status_words[i])))
+			return i;
+	}
+	return -1;
+}
+
+/* --- the id, the command and the number of arguments --- */
+
+static int
+check_id(struct slice id, struct err *e)
+{
+	if (token_is_request_id(id))
+		return 0;
+	if (id.len > REQUEST_ID_MAX)
+		return err_set(e, ERR_TOO_LONG,
+		    "the request id is longer than %d bytes", REQUEST_ID_MAX);
+	return err_quote(e, ERR_SYNTAX, id, "invalid request id");
+}
+
+/* Find id and command in the words of *r. What was found stays in *r. */
+static int
+identify(struct request *r, struct err *e)
+{
+	const struct command *command;
+	size_t at = 0;
+	size_t taken;
+
+	if (r->n_words != 0 && token_is_word(r->words[0], "AUTH")) {
+		r->id.len = 0;
+	} else if (r->n_words != 0) {
+		if (check_id(r->words[0], e) == -1)
+			return -1;
+		r->id = r->words[0];
+		at = 1;
+	}
+	command = command_find(r->words + at, r->n_words - at, &taken, e);
+	if (command == NULL)
+		return -1;
+	r->command = command;
+	r->args = r->words + at + taken;
+	r->n_args = r->n_words - at - taken;
+	return 0;
+}
+
+int
+request_begin(char *line, size_t n, struct tokens *t, struct request *r,
+    struct err *e)
+{
+	struct err ignored;
+	int split;
+
+	*r = (struct request){.id = {.ptr = "-", .len = 1}};
+	if (n > 0 && line[n - 1] == '\r')
+		n--;
+	split = token_split(line, n, t, e);
+	if (split == 0 && t->n == 0)
+		return 1;
+	r->words = t->word;
+	r->n_words = t->n;
+	if (split == -1) {
+		(void)identify(r, &ignored);
+		return -1;
+	}
+	if (identify(r, e) == -1)
+		return -1;
+	if (r->n_args < r->command->min_args ||
+	    (r->command->max_args != ARGS_ANY &&
+		r->n_args > r->command->max_args))
+		return err_set(e, ERR_SYNTAX,
+		    "wrong number of arguments: %s", r->command->usage);
+	return 0;
+}
+
+/* --- options: keywords in any order, each at most once --- */
+
+enum { SET_NX, SET_XX, SET_EVERY, SET_CRON, SET_TZ, SET_UNTIL, SET_JITTER,
+	SET_PAYLOAD, SET_KEYWORDS };
+
+static const char *const set_keywords[SET_KEYWORDS] = {
+    "NX", "XX", "EVERY", "CRON", "TZ", "UNTIL", "JITTER", "PAYLOAD"};
+
+enum { QUERY_STATUS, QUERY_AFTER, QUERY_LIMIT, QUERY_KEYWORDS };
+
+static const char *const query_keywords[QUERY_KEYWORDS] = {
+    "STATUS", "AFTER", "LIMIT"};
+
+/* Take one option: its place in `keywords`, or -1. *seen has a bit for each
+ * that was taken before. */
+static int
+take_keyword(struct slice word, const char *const *keywords, int n,
+    unsigned *seen, struct err *e)
+{
+	int i = 0;
+
+	while (i < n && !token_is_word(word, keywords[i]))
+		i++;
+	if (i == n)
+		return err_quote(e, ERR_INVALID, word, "unknown option");
+	if ((*seen & 1u << i) != 0)
+		return err_set(e, ERR_INVALID, "%s is given twice",
+		    keywords[i]);
+	*seen |= 1u << i;
+	return i;
+}
+
+static int
+need_value(const char *keyword, size_t n, struct err *e)
+{
+	if (n == 0)
+		return err_set(e, ERR_SYNTAX, "%s needs a value", keyword);
+	return 0;
+}
+
+/* The value of one SET option from words[0..n). Returns how many words it
+ * took, or -1. */
+static int
+read_set_option(struct request_set *s, int keyword, const struct slice *words,
+    size_t n, int64_t now_ns, struct err *e)
+{
+	if (keyword == SET_NX || keyword == SET_XX) {
+		s->nx |= keyword == SET_NX;
+		s->xx |= keyword == SET_XX;
+		return 0;
+	}
+	if (need_value(set_keywords[keyword], n, e) == -1)
+		return -1;
+	switch (keyword) {
+	case SET_EVERY:
+		return tstamp_parse_duration(words[0], &s->every_ns, e) == -1 ?
+		    -1 : 1;
+	case SET_JITTER:
+		return tstamp_parse_duration(words[0], &s->jitter_ns, e) ==
+		    -1 ? -1 : 1;
+	case SET_UNTIL:
+		return tstamp_parse(words, n, now_ns, &s->until_ns, e);
+	case SET_CRON:
+		s->cron = words[0];
+		return 1;
+	case SET_TZ:
+		s->zone = words[0];
+		return 1;
+	default:
+		s->payload = words[0];
+		return 1;
+	}
+}
+
+/* What holds between the options of SET. */
+static int
+check_set(const struct request_set *s, unsigned seen, struct err *e)
+{
+	bool every = (seen & 1u << SET_EVERY) != 0;
+	bool cron = (seen & 1u << SET_CRON) != 0;
+	bool until = (seen & 1u << SET_UNTIL) != 0;
+	bool jitter = (seen & 1u << SET_JITTER) != 0;
+
+	if (s->nx && s->xx)
+		return err_set(e, ERR_INVALID, "NX and XX exclude each other");
+	if (every && cron)
+		return err_set(e, ERR_INVALID,
+		    "EVERY and CRON exclude each other");
+	if (every && s->every_ns == 0)
+		return err_set(e, ERR_INVALID, "EVERY must be above 0");
+	if (s->zone.ptr != NULL && !cron)
+		return err_set(e, ERR_INVALID, "TZ needs CRON");
+	if (s->due_is_cron && !cron)
+		return err_set(e, ERR_INVALID,
+		    "cron as the time needs CRON");
+	if ((until || jitter) && !every && !cron)
+		return err_set(e, ERR_INVALID, "%s needs EVERY or CRON",
+		    until ? "UNTIL" : "JITTER");
+	if (until && s->until_ns == 0)
+		return err_set(e, ERR_INVALID, "UNTIL must be above 0");
+	if (s->payload.len > PAYLOAD_MAX)
+		return err_set(e, ERR_TOO_LONG,
+		    "the payload is longer than %d bytes", PAYLOAD_MAX);
+	return 0;
+}
+
+static int
+read_set(struct request *r, int64_t now_ns, struct err *e)
+{
+	struct request_set *s = &r->u.set;
+	const struct slice *words = r->args + 1;
+	size_t n = r->n_args - 1;
+	unsigned seen = 0;
+	int keyword, took;
+
+	s->job = r->args[0];
+	if (!token_is_identifier(s->job, "job", e))
+		return -1;
+	s->due_is_cron = slice_eq(words[0], slice_str("cron"));
+	took = s->due_is_cron ?
+	    1 : tstamp_parse(words, n, now_ns, &s->due_ns, e);
+	if (took == -1)
+		return -1;
+	for (words += took, n -= (size_t)took; n > 0;
+	    words += took, n -= (size_t)took) {
+		keyword = take_keyword(*words, set_keywords, SET_KEYWORDS,
+		    &seen, e);
+		if (keyword == -1)
+			return -1;
+		took = read_set_option(s, keyword, words + 1, n - 1, now_ns,
+		    e);
+		if (took == -1)
+			return -1;
+		took++;
+	}
+	return check_set(s, seen, e);
+}
+
+static int
+read_query_option(struct request_query *q, int keyword, struct slice value,
+    struct err *e)
+{
+	switch (keyword) {
+	case QUERY_STATUS:
+		if ((q->status = job_status_parse(value)) == -1)
+			return err_quote(e, ERR_INVALID, value,
+			    "unknown status");
+		return 0;
+	case QUERY_AFTER:
+		q->after = value;
+		return token_is_identifier(value, "job", e) ? 0 : -1;
+	default:
+		if (token_u64(value, UINT64_MAX, &q->limit) == -1)
+			return err_quote(e, ERR_INVALID, value,
+			    "invalid limit");
+		return 0;
+	}
+}
+
+static int
+read_query(struct request *r, struct err *e)
+{
+	struct request_query *q = &r->u.query;
+	unsigned seen = 0;
+	size_t i;
+	int keyword;
+
+	*q = (struct request_query){.prefix = {.ptr = "", .len = 0},
+	    .status = -1, .limit = QUERY_NO_LIMIT};
+	if (r->n_args == 0)
+		return 0;
+	q->prefix = r->args[0];
+	if (!token_is_prefix(q->prefix, "prefix", e))
+		return -1;
+	for (i = 1; i < r->n_args; i += 2) {
+		keyword = take_keyword(r->args[i], query_keywords,
+		    QUERY_KEYWORDS, &seen, e);
+		if (keyword == -1 || need_value(query_keywords[keyword],
+		    r->n_args - i - 1, e) == -1)
+			return -1;
+		if (read_query_option(q, keyword, r->args[i + 1], e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+read_rule_set(struct request *r, struct err *e)
+{
+	struct request_rule_set *s = &r->u.rule_set;
+
+	s->rule = r->args[0];
+	s->pattern = r->args[1];
+	if (!token_is_identifier(s->rule, "rule", e) ||
+	    !token_is_prefix(s->pattern, "pattern", e))
+		return -1;
+	s->spec = rule_spec_parse(r->args + 2, r->n_args - 2, e);
+	return s->spec == NULL ? -1 : 0;
+}
+
+static int
+read_name(struct request *r, const char *what, struct err *e)
+{
+	r->u.name = r->args[0];
+	return token_is_identifier(r->u.name, what, e) ? 0 : -1;
+}
+
+int
+request_args(struct request *r, int64_t now_ns, struct err *e)
+{
+	switch (r->command->id) {
+	case CMD_SET:
+		return read_set(r, now_ns, e);
+	case CMD_QUERY:
+		return read_query(r, e);
+	case CMD_RULE_SET:
+		return read_rule_set(r, e);
+	case CMD_GET:
+	case CMD_INFO:
+	case CMD_REMOVE:
+	case CMD_RUN:
+		return read_name(r, "job", e);
+	case CMD_RULE_GET:
+	case CMD_RULE_PAUSE:
+	case CMD_RULE_RESUME:
+	case CMD_REMOVERULE:
+		return read_name(r, "rule", e);
+	case CMD_LISTRULES:
+		if (r->n_args == 0)
+			return 0;
+		r->u.text = r->args[0];
+		return token_is_prefix(r->u.text, "prefix", e) ? 0 : -1;
+	case CMD_AUTH:
+	case CMD_PING:
+		if (r->n_args != 0)
+			r->u.text = r->args[0];
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+void
+request_clear(struct request *r)
+{
+	if (r->command == NULL || r->command->id != CMD_RULE_SET)
+		return;
+	rule_spec_unref(r->u.rule_set.spec);
+	r->u.rule_set.spec = NULL;
+}
+
+/* --- raw lines --- */
+
+static bool
+ends_in(struct slice s, const char *end)
+{
+	size_t n = strlen(end);
+
+	return s.len >= n && memcmp(s.ptr + s.len - n, end, n) == 0;
+}
+
+bool
+request_is_http(struct slice line)
+{
+	if (line.len != 0 && line.ptr[line.len - 1] == '\r')
+		line.len--;
+	return slice_has_prefix(line, slice_str("Host:")) ||
+	    ends_in(line, "HTTP/1.0") || ends_in(line, "HTTP/1.1");
+}
+
+struct slice
+request_id_of(struct slice head)
+{
+	size_t from = 0;
+	struct slice id;
+
+	while (from < head.len &&
+	    (head.ptr[from] == ' ' || head.ptr[from] == '\t'))
+		from++;
+	id = slice_of(head.ptr + from, 0);
+	while (from + id.len < head.len && id.ptr[id.len] != ' ' &&
+	    id.ptr[id.len] != '\t')
+		id.len++;
+	if (token_is_word(id, "AUTH"))
+		id.len = 0; /* the bare form: its replies carry no id */
+	else if (!token_is_request_id(id))
+		id = slice_str("-");
+	return id;
+}

@@ -1,0 +1,371 @@
+#include "rule_spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rule_option.h"
+#include "token.h"
+#include "url.h"
+
+/* --- lists of strings --- */
+
+struct slice
+strings_get(const struct strings *s, size_t i)
+{
+	const char *p = s->bytes;
+
+	while (i-- > 0)
+		p += strlen(p) + 1;
+	return slice_str(p);
+}
+
+int
+strings_add(struct strings *s, struct slice v, struct err *e)
+{
+	char *bytes;
+
+	if (v.len != 0 && memchr(v.ptr, '\0', v.len) != NULL) {
+		return err_quote(e, ERR_INVALID, v,
+		    "a NUL byte is not allowed in");
+	}
+	if ((bytes = realloc(s->bytes, s->len + v.len + 1)) == NULL)
+		return err_nomem(e);
+	if (v.len != 0)
+		memcpy(bytes + s->len, v.ptr, v.len);
+	bytes[s->len + v.len] = '\0';
+	s->bytes = bytes;
+	s->len += v.len + 1;
+	s->n++;
+	return 0;
+}
+
+int
+strings_copy(struct strings *to, const struct strings *from, struct err *e)
+{
+	*to = (struct strings){0};
+	if (from->n == 0)
+		return 0;
+	if ((to->bytes = malloc(from->len)) == NULL)
+		return err_nomem(e);
+	memcpy(to->bytes, from->bytes, from->len);
+	to->len = from->len;
+	to->n = from->n;
+	return 0;
+}
+
+void
+strings_free(struct strings *s)
+{
+	free(s->bytes);
+	*s = (struct strings){0};
+}
+
+/* --- checking the arguments of a runner --- */
+
+/* Each checks the words after the runner, whose number is already right. */
+typedef int check_cb(const struct slice *args, size_t n, struct err *e);
+
+static int
+check_not_empty(struct slice arg, const char *what, struct err *e)
+{
+	if (arg.len == 0)
+		return err_set(e, ERR_INVALID, "%s is empty", what);
+	return 0;
+}
+
+/* A URL whose scheme is one of two. Its text is never part of the message:
+ * it may hold a password. */
+static int
+check_url(struct slice arg, const char *scheme, const char *tls_scheme,
+    struct err *e)
+{
+	struct url u;
+
+	if (url_split(arg, &u, e) == -1) {
+		char reason[ERR_MSG_MAX / 2];
+
+		(void)strncpy(reason, e->msg, sizeof(reason) - 1);
+		reason[sizeof(reason) - 1] = '\0';
+		return err_set(e, ERR_INVALID, "invalid %s url: %s", scheme,
+		    reason);
+	}
+	if (!slice_eq(u.scheme, slice_str(scheme)) &&
+	    !slice_eq(u.scheme, slice_str(tls_scheme))) {
+		return err_quote(e, ERR_INVALID, u.scheme,
+		    "the url must be %s:// or %s://, not", scheme,
+		    tls_scheme);
+	}
+	return 0;
+}
+
+/* The upper-case word of a list that s is in any case, or NULL. */
+static const char *
+word_in_list(struct slice s, const char *const *list)
+{
+	for (; *list != NULL; list++) {
+		if (token_is_word(s, *list))
+			return *list;
+	}
+	return NULL;
+}
+
+static const char *const http_methods[] = {
+    "GET", "POST", "PUT", "DELETE", NULL};
+static const char *const redis_verbs[] = {
+    "PUBLISH", "RPUSH", "LPUSH", "SET", NULL};
+
+static int
+check_shell(const struct slice *args, size_t n, struct err *e)
+{
+	(void)n;
+	return check_not_empty(args[0], "the command", e);
+}
+
+static int
+check_direct(const struct slice *args, size_t n, struct err *e)
+{
+	(void)n;
+	return check_not_empty(args[0], "the executable", e);
+}
+
+static int
+check_http(const struct slice *args, size_t n, struct err *e)
+{
+	(void)n;
+	if (word_in_list(args[0], http_methods) == NULL)
+		return err_quote(e, ERR_INVALID, args[0],
+		    "unknown http method");
+	return check_url(args[1], "http", "https", e);
+}
+
+static int
+check_redis(const struct slice *args, size_t n, struct err *e)
+{
+	(void)n;
+	if (check_url(args[0], "redis", "rediss", e) == -1)
+		return -1;
+	if (word_in_list(args[1], redis_verbs) == NULL)
+		return err_quote(e, ERR_INVALID, args[1],
+		    "unknown redis command");
+	return check_not_empty(args[2], "the key", e);
+}
+
+static int
+check_amqp(const struct slice *args, size_t n, struct err *e)
+{
+	(void)n;
+	if (check_url(args[0], "amqp", "amqps", e) == -1)
+		return -1;
+	/* The default exchange delivers to the queue named by the key. */
+	if (args[1].len == 0)
+		return check_not_empty(args[2], "the routing key", e);
+	return 0;
+}
+
+static int
+check_awf(const struct slice *args, size_t n, struct err *e)
+{
+	size_t i;
+
+	if (check_not_empty(args[0], "the workflow", e) == -1)
+		return -1;
+	if (args[0].ptr[0] == '-')
+		return err_quote(e, ERR_INVALID, args[0], "invalid workflow");
+	for (i = 1; i < n; i += 2) {
+		if (!slice_eq(args[i], slice_str("--input")))
+			return err_quote(e, ERR_INVALID, args[i],
+			    "expected --input, not");
+		if (i + 1 == n)
+			return err_set(e, ERR_INVALID,
+			    "--input needs a key=value");
+		if (args[i + 1].len == 0 || args[i + 1].ptr[0] == '=' ||
+		    memchr(args[i + 1].ptr, '=', args[i + 1].len) == NULL)
+			return err_quote(e, ERR_INVALID, args[i + 1],
+			    "--input needs a key=value, not");
+	}
+	return 0;
+}
+
+static int
+check_agent(const struct slice *args, size_t n, struct err *e)
+{
+	return n == 0 ? 0 : check_not_empty(args[0], "the executable", e);
+}
+
+#define NO_WORD (-1)
+
+static const struct form {
+	const char *word;
+	size_t min_args;
+	size_t max_args;
+	check_cb *check;
+	int url;		     /* which argument is one, or NO_WORD */
+	int verb;		     /* which argument is of verbs */
+	const char *const *verbs;
+	const char *usage;
+} forms[RUNNER_COUNT] = {
+	[RUNNER_SHELL] = {"shell", 1, 1, check_shell, NO_WORD, NO_WORD, NULL,
+	    "shell <command>"},
+	[RUNNER_DIRECT] = {"direct", 1, RULE_ARGS_MAX, check_direct, NO_WORD,
+	    NO_WORD, NULL, "direct <executable> [args...]"},
+	[RUNNER_HTTP] = {"http", 2, 2, check_http, 1, 0, http_methods,
+	    "http <GET|POST|PUT|DELETE> <url>"},
+	[RUNNER_REDIS] = {"redis", 3, 3, check_redis, 0, 1, redis_verbs,
+	    "redis <url> <PUBLISH|RPUSH|LPUSH|SET> <key>"},
+	[RUNNER_AMQP] = {"amqp", 3, 3, check_amqp, 0, NO_WORD, NULL,
+	    "amqp <dsn> <exchange> <routing_key>"},
+	[RUNNER_AWF] = {"awf", 1, RULE_ARGS_MAX, check_awf, NO_WORD, NO_WORD,
+	    NULL, "awf <workflow> [--input k=v ...]"},
+	[RUNNER_AGENT] = {"agent", 0, RULE_ARGS_MAX, check_agent, NO_WORD,
+	    NO_WORD, NULL, "agent [executable args...]"},
+};
+
+const char *
+runner_word(enum runner r)
+{
+	return forms[r].word;
+}
+
+int
+runner_parse(struct slice s)
+{
+	int i;
+
+	for (i = 0; i < RUNNER_COUNT; i++) {
+		if (slice_eq(s, slice_str(forms[i].word)))
+			return i;
+	}
+	return -1;
+}
+
+/* --- specs --- */
+
+static int
+check_args(enum runner runner, const struct slice *args, size_t n,
+    struct err *e)
+{
+	const struct form *form = &forms[runner];
+
+	if (n > RULE_ARGS_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d arguments",
+		    RULE_ARGS_MAX);
+	if (n < form->min_args)
+		return err_set(e, ERR_SYNTAX, "too few arguments: %s",
+		    form->usage);
+	if (n > form->max_args)
+		return err_set(e, ERR_INVALID, "too many arguments: %s",
+		    form->usage);
+	return form->check(args, n, e);
+}
+
+/* Verbs are stored in upper case. */
+static int
+add_args(struct rule_spec *spec, const struct slice *args, size_t n,
+    struct err *e)
+{
+	const struct form *form = &forms[spec->runner];
+	struct slice arg;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		arg = args[i];
+		if ((int)i == form->verb)
+			arg = slice_str(word_in_list(arg, form->verbs));
+		if (strings_add(&spec->args, arg, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+struct rule_spec *
+rule_spec_parse(const struct slice *words, size_t n, struct err *e)
+{
+	struct rule_spec *spec;
+	int runner;
+
+	if (n == 0) {
+		(void)err_set(e, ERR_SYNTAX, "a runner is missing");
+		return NULL;
+	}
+	if ((runner = runner_parse(words[0])) == -1) {
+		(void)err_quote(e, ERR_INVALID, words[0], "unknown runner");
+		return NULL;
+	}
+	if (check_args((enum runner)runner, words + 1, n - 1, e) == -1)
+		return NULL;
+	if ((spec = calloc(1, sizeof(*spec))) == NULL) {
+		(void)err_nomem(e);
+		return NULL;
+	}
+	spec->refs = 1;
+	spec->runner = (enum runner)runner;
+	rule_option_defaults(spec);
+	if (add_args(spec, words + 1, n - 1, e) == -1) {
+		rule_spec_unref(spec);
+		return NULL;
+	}
+	return spec;
+}
+
+struct rule_spec *
+rule_spec_copy(const struct rule_spec *spec, struct err *e)
+{
+	struct rule_spec *copy = calloc(1, sizeof(*copy));
+	size_t i;
+
+	if (copy == NULL) {
+		(void)err_nomem(e);
+		return NULL;
+	}
+	copy->refs = 1;
+	copy->runner = spec->runner;
+	memcpy(copy->number, spec->number, sizeof(copy->number));
+	if (strings_copy(&copy->args, &spec->args, e) == -1)
+		goto unref;
+	for (i = 0; i < OPTION_COUNT; i++) {
+		if (strings_copy(&copy->text[i], &spec->text[i], e) == -1)
+			goto unref;
+	}
+	return copy;
+unref:
+	rule_spec_unref(copy);
+	return NULL;
+}
+
+struct rule_spec *
+rule_spec_ref(struct rule_spec *spec)
+{
+	spec->refs++;
+	return spec;
+}
+
+void
+rule_spec_unref(struct rule_spec *spec)
+{
+	size_t i;
+
+	if (spec == NULL || --spec->refs != 0)
+		return;
+	strings_free(&spec->args);
+	for (i = 0; i < OPTION_COUNT; i++)
+		strings_free(&spec->text[i]);
+	free(spec);
+}
+
+void
+rule_spec_put_arg(struct buf *out, const struct rule_spec *spec, size_t i)
+{
+	struct slice arg = strings_get(&spec->args, i);
+	struct buf shown = {0};
+
+	if ((int)i != forms[spec->runner].url) {
+		token_quote(out, arg);
+		return;
+	}
+	url_put_masked(&shown, arg);
+	if (shown.failed)
+		out->failed = true;
+	else
+		token_quote(out, buf_slice(&shown));
+	buf_free(&shown);
+}

@@ -1,0 +1,130 @@
+#include "url.h"
+
+#include <stdbool.h>
+
+#include "token.h"
+
+/* The slice of s before the first of its bytes that is in `stop`. */
+static struct slice
+before_any(struct slice s, const char *stop)
+{
+	size_t i = 0;
+
+	while (i < s.len && (s.ptr[i] == '\0' ||
+	    strchr(stop, s.ptr[i]) == NULL))
+		i++;
+	return slice_of(s.ptr, i);
+}
+
+static struct slice
+after(struct slice s, size_t n)
+{
+	return slice_of(s.ptr + n, s.len - n);
+}
+
+/* Where scheme, user info and the rest are. False when there is no "://". */
+static bool
+cut(struct slice text, struct slice *scheme, struct slice *user_info,
+    struct slice *host_port, struct slice *rest)
+{
+	struct slice authority;
+	size_t at;
+
+	*scheme = before_any(text, ":/?#");
+	if (!slice_has_prefix(after(text, scheme->len), slice_str("://")))
+		return false;
+	*rest = after(text, scheme->len + 3);
+	authority = before_any(*rest, "/?#");
+	*rest = after(*rest, authority.len);
+	/* The last '@' ends it: one inside would else show half of it. */
+	for (at = authority.len; at > 0 && authority.ptr[at - 1] != '@';)
+		at--;
+	*user_info = slice_of(authority.ptr, at == 0 ? 0 : at - 1);
+	*host_port = after(authority, at);
+	return true;
+}
+
+static bool
+is_scheme(struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		if (s.ptr[i] < 'a' || s.ptr[i] > 'z')
+			return false;
+	}
+	return s.len != 0;
+}
+
+static bool
+has_bad_byte(struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		if (c <= ' ' || c == 0x7f || c == '\\' || c == '"')
+			return true;
+	}
+	return false;
+}
+
+/* host, host:port, [address] or [address]:port. */
+static int
+split_host(struct slice s, struct url *u)
+{
+	struct slice rest;
+	uint64_t port;
+
+	if (s.len != 0 && s.ptr[0] == '[') {
+		u->host = before_any(after(s, 1), "]");
+		if (u->host.len + 2 > s.len)
+			return -1;
+		rest = after(s, u->host.len + 2);
+	} else {
+		u->host = before_any(s, ":");
+		rest = after(s, u->host.len);
+	}
+	u->port = 0;
+	if (u->host.len == 0)
+		return -1;
+	if (rest.len == 0)
+		return 0;
+	if (rest.ptr[0] != ':' ||
+	    token_u64(after(rest, 1), UINT16_MAX, &port) == -1 || port == 0)
+		return -1;
+	u->port = (uint16_t)port;
+	return 0;
+}
+
+int
+url_split(struct slice text, struct url *u, struct err *e)
+{
+	struct slice host_port;
+
+	if (has_bad_byte(text) || !cut(text, &u->scheme, &u->user_info,
+	    &host_port, &u->rest) || !is_scheme(u->scheme))
+		return err_set(e, ERR_INVALID, "it is no URL");
+	if (split_host(host_port, u) == -1) {
+		return err_quote(e, ERR_INVALID, host_port,
+		    "invalid host or port");
+	}
+	return 0;
+}
+
+void
+url_put_masked(struct buf *out, struct slice text)
+{
+	struct slice scheme, user_info, host_port, rest;
+
+	if (!cut(text, &scheme, &user_info, &host_port, &rest) ||
+	    host_port.ptr == scheme.ptr + scheme.len + 3) {
+		buf_add_slice(out, text);
+		return;
+	}
+	buf_add_slice(out, scheme);
+	buf_add_str(out, "://***@");
+	buf_add_slice(out, host_port);
+	buf_add_slice(out, rest);
+}

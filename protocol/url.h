@@ -1,0 +1,29 @@
+/* The parts of scheme://[user info@]host[:port][rest]. */
+#ifndef PROTOCOL_URL_H
+#define PROTOCOL_URL_H
+
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+#include "slice.h"
+
+/* Slices point into the text that was split. */
+struct url {
+	struct slice scheme;
+	struct slice user_info; /* without the '@'; empty: none */
+	struct slice host;	/* without the brackets of an IPv6 address */
+	uint16_t port;		/* 0: none given */
+	struct slice rest;	/* from the first '/', '?' or '#'; or empty */
+};
+
+/* Split and check: lower-case scheme, a host, a port in range, no space,
+ * control byte or backslash anywhere. 0, or -1 with ERR_INVALID. The error
+ * never shows user info. */
+int url_split(struct slice text, struct url *u, struct err *e);
+
+/* Append text with the user info replaced by ***, or all of it as it is
+ * when it has none. For any text: it need not be a valid URL. */
+void url_put_masked(struct buf *out, struct slice text);
+
+#endif

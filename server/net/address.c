@@ -1,0 +1,158 @@
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "token.h"
+
+static struct slice
+skip(struct slice s, size_t n)
+{
+	return slice_of(s.ptr + n, s.len - n);
+}
+
+static int
+bad(struct slice text, const char *why, struct err *e)
+{
+	return err_set(e, ERR_INVALID, "address \"%.*s\": %s",
+	    text.len > ADDRESS_HOST_MAX ? ADDRESS_HOST_MAX : (int)text.len,
+	    text.ptr, why);
+}
+
+/* What a resolver may be asked: no colon, so that an IPv6 address without
+ * brackets is not taken for a name and a port. */
+static bool
+is_host(struct slice s)
+{
+	size_t i;
+
+	if (s.len == 0 || s.len > ADDRESS_HOST_MAX)
+		return false;
+	for (i = 0; i < s.len; i++) {
+		if (!isalnum((unsigned char)s.ptr[i]) &&
+		    strchr(".-_", s.ptr[i]) == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+copy_host(struct address *a, struct slice host)
+{
+	memcpy(a->host, host.ptr, host.len);
+	a->host[host.len] = '\0';
+}
+
+/* `[host]`; *rest is what follows the bracket. */
+static int
+parse_ipv6(struct slice s, struct address *a, struct slice *rest)
+{
+	const char *close = memchr(s.ptr, ']', s.len);
+	struct slice host;
+	struct in6_addr ip;
+
+	if (close == NULL)
+		return -1;
+	host = slice_of(s.ptr + 1, (size_t)(close - s.ptr) - 1);
+	*rest = skip(s, host.len + 2);
+	if (host.len >= INET6_ADDRSTRLEN)
+		return -1;
+	copy_host(a, host);
+	return inet_pton(AF_INET6, a->host, &ip) == 1 ? 0 : -1;
+}
+
+static int
+parse_host(struct slice s, struct address *a, struct slice *rest)
+{
+	const char *colon = memchr(s.ptr, ':', s.len);
+	struct slice host = s;
+
+	if (colon != NULL)
+		host.len = (size_t)(colon - s.ptr);
+	*rest = skip(s, host.len);
+	if (!is_host(host))
+		return -1;
+	copy_host(a, host);
+	return 0;
+}
+
+static int
+parse_host_port(struct slice text, struct slice s, struct address *a,
+    struct err *e)
+{
+	struct slice rest;
+	uint64_t port;
+
+	if (s.len == 0)
+		return bad(text, "no host", e);
+	if (s.ptr[0] == '[' && parse_ipv6(s, a, &rest) == -1)
+		return bad(text, "bad IPv6 address", e);
+	if (s.ptr[0] != '[' && parse_host(s, a, &rest) == -1)
+		return bad(text, "bad host", e);
+	if (rest.len < 2 || rest.ptr[0] != ':')
+		return bad(text, "no port", e);
+	if (memchr(rest.ptr + 1, ':', rest.len - 1) != NULL)
+		return bad(text, "an IPv6 address needs brackets", e);
+	if (token_u64(skip(rest, 1), UINT16_MAX, &port) == -1)
+		return bad(text, "the port is not a number up to 65535", e);
+	a->port = (uint16_t)port;
+	return 0;
+}
+
+static int
+parse_path(struct slice text, struct slice s, struct address *a,
+    struct err *e)
+{
+	if (s.len == 0)
+		return bad(text, "no path", e);
+	if (s.len > ADDRESS_PATH_MAX)
+		return bad(text, "the path is over 107 bytes", e);
+	if (memchr(s.ptr, '\0', s.len) != NULL)
+		return bad(text, "NUL byte", e);
+	memcpy(a->path, s.ptr, s.len); /* *a was zeroed */
+	return 0;
+}
+
+int
+address_parse(struct slice text, struct address *a, struct err *e)
+{
+	memset(a, 0, sizeof(*a));
+	if (slice_has_prefix(text, slice_str("unix:"))) {
+		a->kind = ADDRESS_UNIX;
+		return parse_path(text, skip(text, 5), a, e);
+	}
+	if (slice_has_prefix(text, slice_str("tls:"))) {
+		a->kind = ADDRESS_TLS;
+		return parse_host_port(text, skip(text, 4), a, e);
+	}
+	a->kind = ADDRESS_TCP;
+	return parse_host_port(text, text, a, e);
+}
+
+bool
+address_is_local(const struct address *a)
+{
+	struct in6_addr ip6;
+	struct in_addr ip4;
+
+	if (a->kind == ADDRESS_UNIX || strcmp(a->host, "localhost") == 0)
+		return true;
+	if (inet_pton(AF_INET, a->host, &ip4) == 1)
+		return ntohl(ip4.s_addr) >> 24 == IN_LOOPBACKNET;
+	return inet_pton(AF_INET6, a->host, &ip6) == 1 &&
+	    IN6_IS_ADDR_LOOPBACK(&ip6);
+}
+
+void
+address_put(struct buf *out, const struct address *a)
+{
+	if (a->kind == ADDRESS_UNIX) {
+		buf_add_str(out, "unix:");
+		buf_add_str(out, a->path);
+		return;
+	}
+	buf_addf(out, strchr(a->host, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u",
+	    a->kind == ADDRESS_TLS ? "tls:" : "", a->host, (unsigned)a->port);
+}

@@ -1,0 +1,34 @@
+/* Where a listener listens: one entry of controller.listen. Pure. */
+#ifndef NET_ADDRESS_H
+#define NET_ADDRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+#include "slice.h"
+
+#define ADDRESS_HOST_MAX 255
+#define ADDRESS_PATH_MAX 107 /* what sockaddr_un holds */
+
+enum address_kind { ADDRESS_TCP, ADDRESS_TLS, ADDRESS_UNIX };
+
+struct address {
+	enum address_kind kind;
+	char host[ADDRESS_HOST_MAX + 1]; /* TCP, TLS; an IPv6 without brackets */
+	uint16_t port;			 /* TCP, TLS; 0: any */
+	char path[ADDRESS_PATH_MAX + 1]; /* UNIX */
+};
+
+/* `host:port`, `tls:host:port`, `unix:/path`; an IPv6 host in brackets.
+ * 0, or -1 with ERR_INVALID naming the text and what is wrong. */
+int address_parse(struct slice text, struct address *a, struct err *e);
+
+/* Whether only this machine can reach it: unix, 127.0.0.0/8, ::1, localhost. */
+bool address_is_local(const struct address *a);
+
+/* Append the text that address_parse reads back. */
+void address_put(struct buf *out, const struct address *a);
+
+#endif

@@ -35,11 +35,51 @@ struct commit {
 	bool stop;
 };
 
+/* Copy the records of all ops at least this urgent; false: out of memory. */
+static bool
+pick(const struct batch *b, unsigned urgency, struct buf *out)
+{
+	buf_clear(out);
+	for (size_t i = 0; i < b->n_ops; i++) {
+		size_t from = b->ops[i].offset;
+		size_t to = i + 1 < b->n_ops ? b->ops[i + 1].offset :
+		    b->records.len;
+
+		if (b->ops[i].urgency >= urgency)
+			buf_add(out, b->records.ptr + from, to - from);
+	}
+	return !out->failed;
+}
+
+/*
+ * The batch was refused as a whole. What is more urgent than a client's
+ * request may still fit into the reserve.
+ */
+static void
+write_urgent(struct commit *c, struct batch *b)
+{
+	unsigned urgency = WAL_REQUEST;
+	struct buf picked = {0};
+	struct err again;
+
+	while (++urgency <= b->urgency) {
+		if (pick(b, urgency, &picked) &&
+		    wal_append(c->wal, (unsigned char *)picked.ptr,
+		    picked.len, (enum wal_urgency)urgency, &again) == 0)
+			break;
+	}
+	for (size_t i = 0; i < b->n_ops; i++)
+		b->ops[i].failed = b->ops[i].urgency < urgency;
+	buf_free(&picked);
+}
+
 static void
 write_batch(struct commit *c, struct batch *b)
 {
 	b->failed = wal_append(c->wal, (unsigned char *)b->records.ptr,
-	    b->records.len, b->essential, &b->err) == -1;
+	    b->records.len, WAL_REQUEST, &b->err) == -1;
+	if (b->failed)
+		write_urgent(c, b);
 	b->last_seq = c->wal->next_seq - 1;
 	b->durable_ns = os->mono_ns();
 }
@@ -140,6 +180,7 @@ batch_add(struct batch *b)
 	}
 	op = &b->ops[b->n_ops++];
 	memset(op, 0, offsetof(struct op, note));
+	op->offset = (uint32_t)b->records.len;
 	return op;
 }
 
@@ -148,7 +189,7 @@ batch_clear(struct batch *b)
 {
 	buf_clear(&b->records);
 	b->n_ops = 0;
-	b->essential = false;
+	b->urgency = 0;
 	b->failed = false;
 }
 

@@ -32,6 +32,8 @@ struct op {
 	uint32_t offset;  /* of the record in the batch */
 	uint32_t slot;	  /* the store's */
 	void *prepared;	  /* the store's: memory that applying will need */
+	uint8_t urgency;  /* enum wal_urgency */
+	bool failed;	  /* the result, by the writer: see the batch's err */
 	op_done_cb *done; /* may be NULL */
 	void *arg;
 	uint8_t note_len;
@@ -43,9 +45,9 @@ struct batch {
 	struct op *ops; /* owned */
 	size_t n_ops;
 	size_t cap_ops;
-	bool essential;	     /* may use the reserve */
+	uint8_t urgency; /* the highest of its ops' */
 	/* the result, by the writer */
-	bool failed;
+	bool failed;	 /* some ops failed */
 	struct err err;
 	uint64_t last_seq;   /* of its last record */
 	int64_t submitted_ns, durable_ns; /* monotonic */
@@ -65,7 +67,8 @@ struct batch *commit_filling(struct commit *c);
 /* Whether it must be handed over before more goes in. */
 bool commit_full(const struct commit *c);
 
-/* A place for one more op, zeroed but for its note; NULL: out of memory. */
+/* A place for one more op, zeroed but for its note; NULL: out of memory. It
+ * is for the record that begins at the end of b->records. */
 struct op *batch_add(struct batch *b);
 
 /* Hand the filled batch to the writer if that is idle and there is something

@@ -63,12 +63,12 @@ log_header_decode(const unsigned char in[LOG_HEADER_LEN],
 	uint64_t version = get_le(in + 8, 4);
 
 	if (memcmp(in, LOG_MAGIC, 8) != 0)
-		return err_set(e, ERR_STORAGE, "not a tickd log (bad magic)");
+		return err_set(e, ERR_INVALID, "not a tickd log (bad magic)");
 	if (get_le(in + 12, 4) != header_crc(in))
-		return err_set(e, ERR_STORAGE,
+		return err_set(e, ERR_INVALID,
 		    "damaged header (checksum does not match)");
 	if (version != LOG_VERSION)
-		return err_set(e, ERR_STORAGE,
+		return err_set(e, ERR_INVALID,
 		    "log format version %u is not known to this program",
 		    (unsigned)version);
 	memcpy(h->log_id, in + 16, LOG_ID_LEN);
@@ -184,6 +184,18 @@ record_peek_seq(const unsigned char *p)
 	return get_le(p + SEQ_AT, 8);
 }
 
+void
+record_view(const unsigned char *p, struct record *r)
+{
+	size_t n = get_le(p + LEN_AT, 4);
+
+	r->type = (enum record_type)(p[TYPE_AT] & ~RECORD_GROUP_FIRST);
+	r->group_first = (p[TYPE_AT] & RECORD_GROUP_FIRST) != 0;
+	r->seq = record_peek_seq(p);
+	r->payload = slice_of((const char *)p + RECORD_HEADER_LEN, n);
+	r->len = RECORD_HEADER_LEN + n;
+}
+
 enum record_check
 record_decode(const unsigned char *p, size_t n, uint32_t seed,
     struct record *r)
@@ -200,14 +212,10 @@ record_decode(const unsigned char *p, size_t n, uint32_t seed,
 		return RECORD_BAD;
 	if (n - RECORD_HEADER_LEN < payload_len)
 		return RECORD_SHORT;
-	r->len = RECORD_HEADER_LEN + payload_len;
-	if (get_le(p + CRC_AT, 4) != crc(seed, p + LEN_AT, r->len - LEN_AT))
+	if (get_le(p + CRC_AT, 4) !=
+	    crc(seed, p + LEN_AT, RECORD_HEADER_LEN + payload_len - LEN_AT))
 		return RECORD_BAD;
-	r->type = (enum record_type)type;
-	r->group_first = (p[TYPE_AT] & RECORD_GROUP_FIRST) != 0;
-	r->seq = get_le(p + SEQ_AT, 8);
-	r->payload = slice_of((const char *)p + RECORD_HEADER_LEN,
-	    payload_len);
+	record_view(p, r);
 	return RECORD_VALID;
 }
 

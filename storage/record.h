@@ -88,8 +88,6 @@ enum record_type {
 	RECORD_RULE_REMOVE = 8,
 	/* u8 paused, name rule */
 	RECORD_RULE_PAUSE = 9,
-	/* u64: execution ids below it may be in use after a restart */
-	RECORD_RESERVE_IDS = 10,
 	RECORD_TYPE_END
 };
 
@@ -117,7 +115,7 @@ struct log_header {
 
 void log_header_encode(unsigned char out[LOG_HEADER_LEN],
     const struct log_header *h);
-/* 0, or -1 with the reason in *e. */
+/* 0, or -1 with ERR_INVALID. */
 int log_header_decode(const unsigned char in[LOG_HEADER_LEN],
     struct log_header *h, struct err *e);
 
@@ -158,6 +156,9 @@ enum record_check {
 	RECORD_SHORT, /* could be valid, but n bytes do not hold all of it */
 	RECORD_BAD
 };
+
+/* The record at p, which is known to be whole and valid. */
+void record_view(const unsigned char *p, struct record *r);
 
 /* The number in the RECORD_HEADER_LEN bytes at p, valid or not. */
 uint64_t record_peek_seq(const unsigned char *p);

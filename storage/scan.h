@@ -37,7 +37,8 @@ struct scan {
 };
 
 /*
- * Open the file and read its header. 0; or -1 with the reason; or 1 when the
+ * Open the file and read its header. 0; or -1 with ERR_INVALID (no log, or a
+ * damaged header) or ERR_STORAGE; or 1 when the
  * file is shorter than a header (a creation that never ended): then nothing
  * is open.
  */

@@ -3,8 +3,8 @@
  * every sync. So a group that reaches the end of the file carries zeros
  * behind it (WAL_AHEAD_*), and the groups after it overwrite those: their
  * sync is one write. In front of that runs the reserve: blocks allocated
- * behind the end of the file, of which only essential groups may use the last
- * WAL_RESERVE bytes.
+ * behind the end of the file, whose last
+ * WAL_RESERVE bytes are for urgent groups.
  *
  * Invariants:
  *  W1  Bytes [0, end) are durable (with sync) and never written again.
@@ -156,8 +156,13 @@ allocate(struct wal *w, off_t to)
 
 /* See that n bytes at the end have blocks, and the reserve behind them. */
 static int
-reserve(struct wal *w, size_t n, bool essential, struct err *e)
+reserve(struct wal *w, size_t n, enum wal_urgency urgency, struct err *e)
 {
+	static const off_t keep[WAL_URGENCY_COUNT] = {
+		[WAL_REQUEST] = WAL_RESERVE,
+		[WAL_TRIGGER] = WAL_RESERVE / 4,
+		[WAL_RESULT] = 0,
+	};
 	off_t to = w->end + (off_t)n;
 
 	if (w->no_reserve || w->reserved_end >= to + WAL_RESERVE)
@@ -170,7 +175,7 @@ reserve(struct wal *w, size_t n, bool essential, struct err *e)
 	}
 	if (allocate(w, to + WAL_RESERVE) == 0)
 		return 0;
-	if (essential && w->reserved_end >= to)
+	if (w->reserved_end >= to + keep[urgency])
 		return 0;
 	return err_sys(e, ERR_STORAGE, "write %s", w->path);
 }
@@ -241,15 +246,15 @@ cut_off(struct wal *w)
 }
 
 int
-wal_append(struct wal *w, unsigned char *bytes, size_t n, bool essential,
-    struct err *e)
+wal_append(struct wal *w, unsigned char *bytes, size_t n,
+    enum wal_urgency urgency, struct err *e)
 {
 	struct err ignored;
 	uint64_t count;
 
 	if (w->suspect && wal_switch(w, e) == -1)
 		return -1;
-	if (reserve(w, n, essential, e) == -1)
+	if (reserve(w, n, urgency, e) == -1)
 		return -1;
 	count = seal(w, bytes, n);
 	if (write_group(w, bytes, n) == -1) {

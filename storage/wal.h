@@ -18,6 +18,14 @@
  * be recorded on a full disk. */
 #define WAL_RESERVE 262144
 
+/* How far into the reserve a record may reach. */
+enum wal_urgency {
+	WAL_REQUEST, /* of a client: not at all */
+	WAL_TRIGGER, /* the start of a run: a quarter must stay */
+	WAL_RESULT,  /* the result of a run: all of it */
+	WAL_URGENCY_COUNT
+};
+
 struct wal {
 	char *path; /* owned */
 	int fd;
@@ -50,11 +58,11 @@ int wal_resume(struct wal *w, const char *path, const struct log_header *h,
 /*
  * Seal and append the records in bytes[0..n) as one group. On 0 they are
  * durable. On -1 none is, none will be after any restart, and the log can
- * take the next group. Without `essential` a group that would eat into the
- * reserve is refused.
+ * take the next group. A group that would eat further into the reserve than
+ * its urgency allows is refused.
  */
-int wal_append(struct wal *w, unsigned char *bytes, size_t n, bool essential,
-    struct err *e);
+int wal_append(struct wal *w, unsigned char *bytes, size_t n,
+    enum wal_urgency urgency, struct err *e);
 
 /* Leave the mark behind the last group. Never fails; not synced. */
 void wal_mark(struct wal *w);

@@ -1,0 +1,583 @@
+#include "store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "os.h"
+#include "recover.h"
+#include "wal.h"
+
+/*
+ * Changes under way, counted by a hash of the name. Two names may share a
+ * slot; then one waits for the other, which is all.
+ */
+#define SLOTS (1u << 17)
+#define SLOT_CLAIMED 0x8000u /* somebody waits: nobody may pass him */
+#define SLOT_COUNT 0x7fffu
+
+struct store {
+	struct jobs jobs;
+	struct rules rules;
+	uint64_t last_execution_id;
+	struct commit *commit;
+	struct wal wal;
+	bool has_log;
+	int lock_fd;
+	size_t n_under_way;
+	struct store_hooks hooks;
+	struct store_stats stats;
+	uint16_t slot[SLOTS];
+};
+
+static uint32_t
+slot_of(enum store_kind kind, struct slice name)
+{
+	uint64_t h = 0x9e3779b97f4a7c15u ^ (uint64_t)kind;
+	uint64_t word;
+	size_t i = 0;
+
+	for (; i + 8 <= name.len; i += 8) {
+		memcpy(&word, name.ptr + i, 8);
+		h = (h ^ word) * 0xff51afd7ed558ccdu;
+		h ^= h >> 32;
+	}
+	word = 0;
+	memcpy(&word, name.ptr + i, name.len - i);
+	h = (h ^ word ^ ((uint64_t)name.len << 56)) * 0xff51afd7ed558ccdu;
+	return (uint32_t)(h >> 40) % SLOTS;
+}
+
+static int
+bad_record(struct err *e)
+{
+	return err_set(e, ERR_STORAGE, "its content makes no sense");
+}
+
+static int
+apply_rule(struct store *s, const struct record *r, void *prepared,
+    struct err *e)
+{
+	struct rule *rule = prepared;
+
+	if (rule == NULL) { /* recovery */
+		if (jobs_reserve(&s->jobs, 1) == -1)
+			return err_nomem(e);
+		if (rules_reserve(&s->rules, 1, e) == -1 ||
+		    (rule = rule_new(r->payload, e)) == NULL)
+			return -1;
+	}
+	rule = rules_apply_set(&s->rules, rule);
+	if (s->hooks.rule_changed != NULL)
+		s->hooks.rule_changed(s->hooks.ctx, rule);
+	return 0;
+}
+
+static int
+apply_rule_remove(struct store *s, const struct record *r, struct err *e)
+{
+	struct record_reader in;
+	struct slice id;
+	struct rule *rule;
+
+	record_read(&in, r->payload);
+	id = record_get_name(&in);
+	if (!record_done(&in))
+		return bad_record(e);
+	rule = rules_apply_remove(&s->rules, id);
+	if (rule != NULL && s->hooks.rule_removed != NULL)
+		s->hooks.rule_removed(s->hooks.ctx, rule);
+	rule_free(rule);
+	return 0;
+}
+
+static int
+apply_rule_pause(struct store *s, const struct record *r, struct err *e)
+{
+	struct record_reader in;
+	struct rule *rule;
+	struct slice id;
+	bool paused;
+
+	record_read(&in, r->payload);
+	paused = record_get_u8(&in) != 0;
+	id = record_get_name(&in);
+	if (!record_done(&in))
+		return bad_record(e);
+	rule = rules_apply_pause(&s->rules, id, paused);
+	if (rule != NULL && s->hooks.rule_changed != NULL)
+		s->hooks.rule_changed(s->hooks.ctx, rule);
+	return 0;
+}
+
+static int
+apply_job_remove(struct store *s, const struct record *r, struct err *e)
+{
+	struct record_reader in;
+	struct slice job;
+
+	record_read(&in, r->payload);
+	job = record_get_name(&in);
+	if (!record_done(&in))
+		return bad_record(e);
+	if (s->hooks.job_removed != NULL)
+		s->hooks.job_removed(s->hooks.ctx, job);
+	jobs_apply_remove(&s->jobs, job);
+	return 0;
+}
+
+/* Apply one durable record. `prepared` is what was made for it before it was
+ * logged; NULL at recovery, which makes it here. */
+static int
+apply(struct store *s, const struct record *r, void *prepared, struct err *e)
+{
+	struct job_extra *extra = prepared;
+	struct record_set set;
+	struct record_run run;
+
+	switch (r->type) {
+	case RECORD_JOB_SET:
+		if (!record_get_set(r->payload, &set))
+			return bad_record(e);
+		if (s->commit == NULL && job_extra_new(&set, &extra) == -1)
+			return err_nomem(e);
+		return jobs_apply_set(&s->jobs, &set, extra) == 0 ? 0 :
+		    err_nomem(e);
+	case RECORD_JOB_REMOVE:
+		return apply_job_remove(s, r, e);
+	case RECORD_JOB_TRIGGER:
+	case RECORD_JOB_START:
+	case RECORD_JOB_FINISH:
+		if (!record_get_run(r->type, r->payload, &run))
+			return bad_record(e);
+		if (s->last_execution_id < run.execution_id)
+			s->last_execution_id = run.execution_id;
+		return jobs_apply_run(&s->jobs, r->type, &run) == 0 ? 0 :
+		    err_nomem(e);
+	case RECORD_RULE_SET:
+		return apply_rule(s, r, prepared, e);
+	case RECORD_RULE_REMOVE:
+		return apply_rule_remove(s, r, e);
+	case RECORD_RULE_PAUSE:
+		return apply_rule_pause(s, r, e);
+	default:
+		return bad_record(e);
+	}
+}
+
+static int
+apply_recovered(void *arg, const struct record *r, struct err *e)
+{
+	struct store *s = arg;
+
+	if (jobs_reserve(&s->jobs, 1) == -1)
+		return err_nomem(e);
+	return apply(s, r, NULL, e);
+}
+
+/* One server per log. The lock is on a file of its own, because the log file
+ * is renamed and replaced. */
+static int
+lock(struct store *s, const char *path, enum store_fault *fault,
+    struct err *e)
+{
+	char name[PATH_MAX];
+
+	if (snprintf(name, sizeof(name), "%s.lock", path) >=
+	    (int)sizeof(name))
+		return err_set(e, ERR_STORAGE, "path too long: %s", path);
+	s->lock_fd = os->open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->lock_fd == -1)
+		return err_sys(e, ERR_STORAGE, "open %s", name);
+	if (os->flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return err_sys(e, ERR_STORAGE, "lock %s", name);
+	*fault = STORE_LOCKED;
+	return err_set(e, ERR_STORAGE,
+	    "%s is in use by another server (%s is locked)", path, name);
+}
+
+static int
+open_log(struct store *s, const char *path, bool sync,
+    struct store_recovery *recovery, enum store_fault *fault, struct err *e)
+{
+	int64_t began = os->mono_ns();
+
+	if (lock(s, path, fault, e) == -1 ||
+	    recover(path, sync, apply_recovered, s, &s->wal, recovery, fault,
+	    e) == -1)
+		return -1;
+	recovery->duration_ns = os->mono_ns() - began;
+	s->has_log = true;
+	return 0;
+}
+
+struct store *
+store_open(const char *path, bool sync, void (*wake)(void *arg),
+    void *wake_arg, struct store_recovery *recovery, enum store_fault *fault,
+    struct err *e)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	*fault = STORE_FAILED;
+	memset(recovery, 0, sizeof(*recovery));
+	if (s == NULL || jobs_init(&s->jobs) == -1) {
+		free(s);
+		(void)err_nomem(e);
+		return NULL;
+	}
+	s->lock_fd = -1;
+	rules_init(&s->rules, &s->jobs.arena);
+	if (path != NULL &&
+	    open_log(s, path, sync, recovery, fault, e) == -1)
+		goto fail;
+	s->commit = commit_start(s->has_log ? &s->wal : NULL, wake, wake_arg,
+	    e);
+	if (s->commit == NULL)
+		goto fail;
+	return s;
+fail:
+	store_close(s);
+	return NULL;
+}
+
+static void
+unprepare(const struct record *r, void *prepared)
+{
+	if (r->type == RECORD_JOB_SET)
+		job_extra_free(prepared);
+	else if (r->type == RECORD_RULE_SET)
+		rule_free(prepared);
+}
+
+/* The record of an op. */
+static void
+op_record(const struct batch *b, const struct op *op, struct record *r)
+{
+	record_view((const unsigned char *)b->records.ptr + op->offset, r);
+}
+
+void
+store_close(struct store *s)
+{
+	struct batch *b;
+	struct record r;
+
+	if (s == NULL)
+		return;
+	if (s->commit != NULL) {
+		b = commit_filling(s->commit);
+		for (size_t i = 0; i < b->n_ops; i++) {
+			op_record(b, &b->ops[i], &r);
+			unprepare(&r, b->ops[i].prepared);
+		}
+		commit_stop(s->commit);
+	}
+	if (s->has_log)
+		wal_close(&s->wal);
+	if (s->lock_fd != -1)
+		(void)os->close(s->lock_fd); /* only a lock */
+	rules_fini(&s->rules);
+	jobs_fini(&s->jobs);
+	free(s);
+}
+
+void
+store_set_hooks(struct store *s, const struct store_hooks *hooks)
+{
+	s->hooks = *hooks;
+}
+
+struct jobs *
+store_jobs(struct store *s)
+{
+	return &s->jobs;
+}
+
+struct rules *
+store_rules(struct store *s)
+{
+	return &s->rules;
+}
+
+const struct store_stats *
+store_stats(const struct store *s)
+{
+	return &s->stats;
+}
+
+bool
+store_is_durable(const struct store *s)
+{
+	return s->has_log;
+}
+
+bool
+store_full(const struct store *s)
+{
+	return commit_full(s->commit);
+}
+
+/*
+ * A place in the batch for a record about to be encoded. NULL with *e when
+ * memory for it, or for applying it later, cannot be had.
+ */
+static struct op *
+begin(struct store *s, enum store_kind kind, struct slice name,
+    const struct store_waiter *w, struct err *e)
+{
+	struct op *op;
+
+	assert(w->note.len < OP_NOTE_MAX);
+	if (jobs_reserve(&s->jobs, s->n_under_way + 1) == -1 ||
+	    (op = batch_add(commit_filling(s->commit))) == NULL) {
+		(void)err_nomem(e);
+		return NULL;
+	}
+	op->slot = slot_of(kind, name);
+	op->done = w->done;
+	op->arg = w->arg;
+	op->note_len = (uint8_t)w->note.len;
+	memcpy(op->note, w->note.ptr, w->note.len);
+	return op;
+}
+
+/* The record is encoded: it goes with the batch. Or, when encoding ran out of
+ * memory, the op is taken back. */
+static int
+end(struct store *s, struct op *op, struct err *e)
+{
+	struct batch *b = commit_filling(s->commit);
+
+	if (b->records.failed) {
+		b->records.len = op->offset;
+		b->records.failed = false;
+		b->n_ops--;
+		return err_nomem(e);
+	}
+	if (b->urgency < op->urgency)
+		b->urgency = op->urgency;
+	s->n_under_way++;
+	s->slot[op->slot]++;
+	return 0;
+}
+
+int
+store_set(struct store *s, const struct record_set *set,
+    const struct store_waiter *w, struct err *e)
+{
+	struct job_extra *extra;
+	struct op *op;
+
+	if (job_extra_new(set, &extra) == -1)
+		return err_nomem(e);
+	if ((op = begin(s, STORE_JOB, set->job, w, e)) == NULL)
+		goto fail;
+	op->prepared = extra;
+	record_put_set(&commit_filling(s->commit)->records, set);
+	if (end(s, op, e) == 0)
+		return 0;
+fail:
+	job_extra_free(extra);
+	return -1;
+}
+
+/* A record that is only a name, after a flag where has_flag says so. */
+static int
+put_name(struct store *s, enum record_type type, enum store_kind kind,
+    struct slice name, bool has_flag, bool flag, const struct store_waiter *w,
+    struct err *e)
+{
+	struct buf *out = &commit_filling(s->commit)->records;
+	struct op *op = begin(s, kind, name, w, e);
+	size_t start;
+
+	if (op == NULL)
+		return -1;
+	start = record_begin(out);
+	if (has_flag)
+		record_put_u8(out, flag);
+	record_put_name(out, name);
+	record_end(out, start, type);
+	return end(s, op, e);
+}
+
+int
+store_remove(struct store *s, struct slice job, const struct store_waiter *w,
+    struct err *e)
+{
+	return put_name(s, RECORD_JOB_REMOVE, STORE_JOB, job, false, false, w,
+	    e);
+}
+
+int
+store_run(struct store *s, enum record_type type,
+    const struct record_run *run, enum wal_urgency urgency,
+    const struct store_waiter *w, struct err *e)
+{
+	uint32_t ref = jobs_find(&s->jobs, run->job);
+	struct op *op;
+
+	if (ref != JOB_NONE && jobs_prepare_run(&s->jobs, ref) == -1)
+		return err_nomem(e);
+	if ((op = begin(s, STORE_JOB, run->job, w, e)) == NULL)
+		return -1;
+	op->urgency = (uint8_t)urgency;
+	record_put_run(&commit_filling(s->commit)->records, type, run);
+	return end(s, op, e);
+}
+
+int
+store_rule_set(struct store *s, struct slice rule, struct slice pattern,
+    const struct rule_spec *spec, bool paused, const struct store_waiter *w,
+    struct err *e)
+{
+	struct buf *out = &commit_filling(s->commit)->records;
+	struct buf payload = {0};
+	struct rule *prepared = NULL;
+	struct op *op;
+	size_t start;
+	int rc = -1;
+
+	rules_put_record(&payload, rule, pattern, spec, paused);
+	if (payload.failed) {
+		(void)err_nomem(e);
+		goto out;
+	}
+	if (payload.len > RECORD_PAYLOAD_MAX) {
+		(void)err_set(e, ERR_TOO_LONG, "the rule is over %u bytes",
+		    RECORD_PAYLOAD_MAX);
+		goto out;
+	}
+	if (rules_reserve(&s->rules, s->n_under_way + 1, e) == -1 ||
+	    (prepared = rule_new(buf_slice(&payload), e)) == NULL ||
+	    (op = begin(s, STORE_RULE, rule, w, e)) == NULL)
+		goto out;
+	op->prepared = prepared;
+	start = record_begin(out);
+	buf_add_slice(out, buf_slice(&payload));
+	record_end(out, start, RECORD_RULE_SET);
+	rc = end(s, op, e);
+out:
+	if (rc == -1)
+		rule_free(prepared);
+	buf_free(&payload);
+	return rc;
+}
+
+int
+store_rule_remove(struct store *s, struct slice rule,
+    const struct store_waiter *w, struct err *e)
+{
+	return put_name(s, RECORD_RULE_REMOVE, STORE_RULE, rule, false, false,
+	    w, e);
+}
+
+int
+store_rule_pause(struct store *s, struct slice rule, bool paused,
+    const struct store_waiter *w, struct err *e)
+{
+	return put_name(s, RECORD_RULE_PAUSE, STORE_RULE, rule, true, paused,
+	    w, e);
+}
+
+bool
+store_busy(const struct store *s, enum store_kind kind, struct slice name,
+    bool decides)
+{
+	unsigned state = s->slot[slot_of(kind, name)];
+
+	return decides ? state != 0 : (state & SLOT_CLAIMED) != 0 ||
+	    state == SLOT_COUNT;
+}
+
+void
+store_claim(struct store *s, enum store_kind kind, struct slice name)
+{
+	s->slot[slot_of(kind, name)] |= SLOT_CLAIMED;
+}
+
+void
+store_unclaim(struct store *s, enum store_kind kind, struct slice name)
+{
+	s->slot[slot_of(kind, name)] &= SLOT_COUNT;
+}
+
+void
+store_kick(struct store *s)
+{
+	commit_kick(s->commit);
+}
+
+static void
+finish_op(struct store *s, const struct batch *b, const struct op *op)
+{
+	struct slice note = slice_of(op->note, op->note_len);
+	struct record r;
+	struct err e;
+
+	op_record(b, op, &r);
+	s->slot[op->slot]--;
+	s->n_under_way--;
+	if (op->failed) {
+		unprepare(&r, op->prepared);
+	} else {
+		int rc = apply(s, &r, op->prepared, &e);
+
+		assert(rc == 0); /* memory was reserved, the record is ours */
+		(void)rc;
+	}
+	if (op->done != NULL)
+		op->done(op->arg, note, op->failed ? &b->err : NULL);
+}
+
+static void
+count(struct store_stats *stats, const struct batch *b)
+{
+	stats->failing = b->failed;
+	if (b->failed) {
+		stats->failed_commits++;
+		memcpy(stats->last_error, b->err.msg,
+		    sizeof(stats->last_error));
+		return;
+	}
+	stats->commits++;
+	stats->records += b->n_ops;
+	stats->bytes += b->records.len;
+}
+
+bool
+store_poll(struct store *s)
+{
+	struct batch *b;
+	bool any = false;
+
+	while ((b = commit_take(s->commit)) != NULL) {
+		/* The disk goes on while this batch is applied. */
+		commit_kick(s->commit);
+		count(&s->stats, b);
+		for (size_t i = 0; i < b->n_ops; i++)
+			finish_op(s, b, &b->ops[i]);
+		commit_recycle(s->commit, b);
+		any = true;
+	}
+	return any;
+}
+
+bool
+store_idle(const struct store *s)
+{
+	return commit_idle(s->commit);
+}
+
+uint64_t
+store_next_execution_id(struct store *s)
+{
+	return ++s->last_execution_id;
+}

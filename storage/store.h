@@ -1,0 +1,130 @@
+/*
+ * The face of this folder: the durable state of the server. A change is asked
+ * for with store_*; it is logged, made durable together with others, applied
+ * to jobs and rules, and then its waiter is told. Nothing is visible before
+ * it is durable, and nothing that was refused ever is.
+ *
+ * Because changes apply later, a decision that rests on the state (does this
+ * job exist?) must wait while a change to the same name is under way:
+ * store_busy.
+ *
+ * Main thread.
+ */
+#ifndef STORAGE_STORE_H
+#define STORAGE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "commit.h"
+#include "err.h"
+#include "jobs.h"
+#include "record.h"
+#include "rules.h"
+
+enum store_fault { STORE_FAILED, STORE_DAMAGED, STORE_LOCKED };
+
+struct store_recovery {
+	uint64_t records;
+	int64_t duration_ns;
+	off_t discarded_bytes; /* a torn tail, cut off */
+	off_t zero_bytes;      /* space written ahead, cut off */
+	struct err discarded; /* why; its message is "" for nothing */
+};
+
+struct store_stats {
+	uint64_t commits, failed_commits;
+	uint64_t records, bytes;
+	char last_error[ERR_MSG_MAX]; /* of the last refused commit, or "" */
+	bool failing; /* the last commit was refused */
+};
+
+/* What the scheduler must know of changes as they are applied. */
+struct store_hooks {
+	void *ctx;
+	void (*job_removed)(void *ctx, struct slice job);
+	void (*rule_changed)(void *ctx, struct rule *rule);
+	void (*rule_removed)(void *ctx, struct rule *rule);
+};
+
+struct store;
+
+/*
+ * Open (and recover) the log at path, or with path NULL a store in memory.
+ * wake(arg) is called from another thread when store_poll has work. NULL on
+ * failure, with *fault and *e.
+ */
+struct store *store_open(const char *path, bool sync, void (*wake)(void *arg),
+    void *wake_arg, struct store_recovery *recovery, enum store_fault *fault,
+    struct err *e);
+
+/* Waits for the batch being written, leaves the log clean, frees all.
+ * Changes still waiting are dropped without a word. */
+void store_close(struct store *s);
+
+void store_set_hooks(struct store *s, const struct store_hooks *hooks);
+struct jobs *store_jobs(struct store *s);
+struct rules *store_rules(struct store *s);
+const struct store_stats *store_stats(const struct store *s);
+bool store_is_durable(const struct store *s); /* has a log */
+
+/* Who is told, once: see op_done_cb. note is copied. */
+struct store_waiter {
+	op_done_cb *done;
+	void *arg;
+	struct slice note; /* at most OP_NOTE_MAX - 1 bytes */
+};
+
+/* No change may be asked for while this is true: hand over first. */
+bool store_full(const struct store *s);
+
+/* Ask for a change: 0, and the waiter will be told; or -1 with *e, and
+ * nothing was changed. */
+int store_set(struct store *s, const struct record_set *set,
+    const struct store_waiter *w, struct err *e);
+int store_remove(struct store *s, struct slice job,
+    const struct store_waiter *w, struct err *e);
+/* type is TRIGGER, START or FINISH; urgency says how hard to try when space
+ * runs out. The job need not exist any more for START and FINISH. */
+int store_run(struct store *s, enum record_type type,
+    const struct record_run *run, enum wal_urgency urgency,
+    const struct store_waiter *w, struct err *e);
+int store_rule_set(struct store *s, struct slice rule, struct slice pattern,
+    const struct rule_spec *spec, bool paused, const struct store_waiter *w,
+    struct err *e);
+int store_rule_remove(struct store *s, struct slice rule,
+    const struct store_waiter *w, struct err *e);
+int store_rule_pause(struct store *s, struct slice rule, bool paused,
+    const struct store_waiter *w, struct err *e);
+
+/* Which kind of name a change or decision is about. */
+enum store_kind { STORE_JOB, STORE_RULE };
+
+/*
+ * Whether the caller must wait before asking for a change to this name:
+ * always while somebody who came earlier waits for it; and, when the decision
+ * rests on the state (`decides`), while changes to it are under way. (Names
+ * share slots: it may say yes without need.) Who waits claims the name, so
+ * that no later change slips in, and unclaims it before asking again.
+ */
+bool store_busy(const struct store *s, enum store_kind kind,
+    struct slice name, bool decides);
+void store_claim(struct store *s, enum store_kind kind, struct slice name);
+void store_unclaim(struct store *s, enum store_kind kind, struct slice name);
+
+/* Hand what was asked for to the log writer, if it is idle. */
+void store_kick(struct store *s);
+
+/* Apply what has become durable and tell the waiters. True when there was
+ * something. */
+bool store_poll(struct store *s);
+
+/* Whether every change asked for has been answered. */
+bool store_idle(const struct store *s);
+
+/* An identifier for a run, greater than any in the log. */
+uint64_t store_next_execution_id(struct store *s);
+
+#endif

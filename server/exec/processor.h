@@ -32,9 +32,9 @@ enum run_event_kind { RUN_STARTED, RUN_FINISHED };
 struct run_event {
 	enum run_event_kind kind;
 	uint64_t execution_id;
-	pid_t pid;	  /* RUN_STARTED: 0 when it is no process */
+	pid_t pid;	    /* RUN_STARTED: 0 when it is no process */
 	int64_t started_ns; /* RUN_STARTED */
-	struct run *run;  /* RUN_FINISHED: ownership comes back */
+	struct run *run;    /* RUN_FINISHED: ownership comes back */
 };
 
 struct processor;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "output.h"
 #include "rule_spec.h"
 
 /* Stored in the log: never renumber. */
@@ -27,7 +28,7 @@ enum run_outcome {
 #define RUN_REASON_MAX 192
 
 struct run {
-	struct run *next; /* the queue's */
+	struct run *next; /* its holder's, for a list */
 
 	/* The order, by main. */
 	uint64_t execution_id;
@@ -45,10 +46,15 @@ struct run {
 	int64_t started_ns;
 	int64_t ended_ns;
 	char reason[RUN_REASON_MAX]; /* why it failed, for the log; or "" */
+	struct output output[OUTPUT_STREAMS]; /* the end of each, settled */
 };
 
 /* "success" ... as HISTORY shows it; "-" for RUN_NONE. */
 const char *run_outcome_word(enum run_outcome o);
+
+/* Fill the reason. Returns -1 always, as err_set does. */
+int run_explain(struct run *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Frees all but the reference to spec, which must have been dropped. */
 void run_free(struct run *r);

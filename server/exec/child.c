@@ -1,0 +1,168 @@
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * The child has ended when its leader has, not when its pipes have: a process
+ * it left in the background may hold them open for ever. What is in a pipe at
+ * that moment is read, what comes later is not.
+ */
+#define READ_MAX 65536 /* a pipe's usual capacity */
+
+static void
+pipe_close(struct child *c, ev_io *w)
+{
+	if (w->fd == -1)
+		return;
+	ev_io_stop(c->loop, w);
+	(void)close(w->fd); /* only read from: nothing to lose */
+	w->fd = -1;
+}
+
+/* Read once, at most n bytes. False when no more will come. */
+static bool
+pipe_read(struct child *c, enum output_stream i, size_t n)
+{
+	char bytes[READ_MAX];
+	ssize_t got;
+
+	got = read(c->io[i].fd, bytes, n < READ_MAX ? n : READ_MAX);
+	if (got > 0)
+		output_add(c->output[i], bytes, (size_t)got, c->max_output);
+	return got > 0 || (got == -1 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void
+on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct child *c = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (!pipe_read(c, (enum output_stream)(w - c->io), READ_MAX))
+		pipe_close(c, w);
+}
+
+/* Read what is there now and no more, however fast somebody goes on
+ * writing. */
+static void
+pipe_drain(struct child *c, enum output_stream i)
+{
+	int n = 0;
+
+	if (c->io[i].fd == -1 || ioctl(c->io[i].fd, FIONREAD, &n) == -1)
+		return;
+	for (; n > 0; n -= READ_MAX)
+		if (!pipe_read(c, i, (size_t)n))
+			return;
+}
+
+static void
+tell_end(struct child *c, const siginfo_t *info)
+{
+	if (info->si_pid == 0)
+		c->ended(c, CHILD_EXIT_UNKNOWN, 0);
+	else if (info->si_code == CLD_EXITED)
+		c->ended(c, info->si_status, 0);
+	else
+		c->ended(c, 128 + info->si_status, info->si_status);
+}
+
+static void
+on_leader_gone(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct child *c = w->data;
+	siginfo_t info = { 0 };
+	int i;
+
+	(void)revents;
+	/* As long as the leader is not reaped, no other group can get its
+	 * number. */
+	if (c->stopped)
+		(void)kill(-c->pid, SIGKILL);
+	if (waitid(P_PIDFD, (id_t)w->fd, &info, WEXITED | WNOHANG) == 0 &&
+	    info.si_pid == 0)
+		return; /* not yet */
+	for (i = 0; i < OUTPUT_STREAMS; i++) {
+		pipe_drain(c, (enum output_stream)i);
+		pipe_close(c, &c->io[i]);
+	}
+	ev_io_stop(loop, w);
+	(void)close(w->fd);
+	tell_end(c, &info);
+}
+
+/* The write ends in plan->fd, where -1 stands for none. */
+static int
+pipes_open(struct child *c, struct vspawn_plan *plan)
+{
+	int fd[2], i;
+
+	for (i = 0; i < OUTPUT_STREAMS; i++) {
+		if (pipe2(fd, O_CLOEXEC) == -1)
+			return -1;
+		plan->fd[1 + i] = fd[1];
+		ev_io_init(&c->io[i], on_readable, fd[0], EV_READ);
+		c->io[i].data = c;
+		/* Only our end: programs do not expect theirs to be so. */
+		if (fcntl(fd[0], F_SETFL, O_NONBLOCK) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+watch(struct child *c, const struct vspawn_result *s)
+{
+	int i;
+
+	c->pid = s->pid;
+	ev_io_init(&c->exited, on_leader_gone, s->pidfd, EV_READ);
+	c->exited.data = c;
+	ev_io_start(c->loop, &c->exited);
+	for (i = 0; i < OUTPUT_STREAMS; i++)
+		ev_io_start(c->loop, &c->io[i]);
+}
+
+int
+child_start(struct child *c, struct ev_loop *loop, void *stack,
+    struct vspawn_plan *plan, struct vspawn_result *result)
+{
+	int i, rc;
+
+	c->loop = loop;
+	c->stopped = false;
+	for (i = 0; i < OUTPUT_STREAMS; i++)
+		c->io[i].fd = plan->fd[1 + i] = -1;
+	if ((rc = pipes_open(c, plan)) == 0)
+		rc = vspawn(stack, plan, result);
+	else
+		*result = (struct vspawn_result){ .step = VSPAWN_PIPE,
+			.error = errno };
+	if (rc == 0)
+		watch(c, result);
+	for (i = 0; i < OUTPUT_STREAMS; i++) {
+		if (plan->fd[1 + i] != -1)
+			(void)close(plan->fd[1 + i]);
+		if (rc == -1)
+			pipe_close(c, &c->io[i]);
+	}
+	return rc;
+}
+
+void
+child_stop(struct child *c, bool force)
+{
+	c->stopped = true;
+	if (force) {
+		(void)kill(-c->pid, SIGKILL);
+		return;
+	}
+	(void)kill(-c->pid, SIGTERM);
+	(void)kill(-c->pid, SIGCONT); /* or a stopped one would not hear it */
+}

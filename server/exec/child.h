@@ -1,0 +1,54 @@
+/*
+ * A child process in a loop: its exit is awaited, its two output streams are
+ * read as they come. Used on the thread that runs the loop.
+ */
+#ifndef EXEC_CHILD_H
+#define EXEC_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <ev.h>
+
+#include "output.h"
+#include "vspawn.h"
+
+/* Somebody else waited for it: main must not wait for children it did not
+ * start, which rules out ev_default_loop, whose child handler does. */
+#define CHILD_EXIT_UNKNOWN (-1)
+
+struct child {
+	/* Set before child_start. */
+	struct output *output[OUTPUT_STREAMS]; /* borrowed until `ended` */
+	size_t max_output;		       /* bytes kept of each */
+	/* Called once after a start that succeeded. The child is reaped and
+	 * everything is closed; exit is its status, 128 + signal or
+	 * CHILD_EXIT_UNKNOWN; signal is 0 when it died of none. */
+	void (*ended)(struct child *c, int exit, int signal);
+
+	pid_t pid; /* also the number of its process group */
+
+	/* child.c's own. */
+	struct ev_loop *loop;
+	ev_io exited;		  /* on the pidfd */
+	ev_io io[OUTPUT_STREAMS]; /* fd -1: closed */
+	bool stopped;
+};
+
+/*
+ * Start what plan says; plan->fd[1] and [2] are filled here. 0, or -1 with
+ * step and error in *result: nothing runs, nothing is left open.
+ */
+int child_start(struct child *c, struct ev_loop *loop, void *stack,
+    struct vspawn_plan *plan, struct vspawn_result *result);
+
+/*
+ * SIGTERM to the process group, with force SIGKILL; may be repeated. When the
+ * leader is gone, what is left of the group is killed: after this call
+ * nothing of it stays behind. Without it, processes that the child left in
+ * the background live on.
+ */
+void child_stop(struct child *c, bool force);
+
+#endif

@@ -1,0 +1,225 @@
+#include "launcher.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXIT_CANNOT_EXECUTE 126 /* as shells have it */
+#define EXIT_NOT_FOUND 127
+
+static int
+copy_environment(struct launcher *l, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; environ[i] != NULL; i++)
+		buf_add(&l->server_text, environ[i], strlen(environ[i]) + 1);
+	words_add_packed(&l->server_envp, l->server_text.ptr, i);
+	if (l->server_text.failed || l->server_envp.failed)
+		return err_nomem(e);
+	return 0;
+}
+
+int
+launcher_init(struct launcher *l, struct err *e)
+{
+	*l = (struct launcher){ .null_fd = -1 };
+	if ((l->stack = vspawn_stack_new()) == NULL) {
+		(void)err_sys(e, ERR_LIMIT, "cannot map a stack");
+		goto fail;
+	}
+	if ((l->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) == -1) {
+		(void)err_sys(e, ERR_INTERNAL, "cannot open /dev/null");
+		goto fail;
+	}
+	if (copy_environment(l, e) == -1)
+		goto fail;
+	return 0;
+fail:
+	launcher_fini(l);
+	return -1;
+}
+
+void
+launcher_fini(struct launcher *l)
+{
+	if (l->null_fd != -1)
+		(void)close(l->null_fd); /* only read from */
+	vspawn_stack_free(l->stack);
+	words_free(&l->argv);
+	words_free(&l->envp);
+	words_free(&l->server_envp);
+	buf_free(&l->server_text);
+	buf_free(&l->text);
+}
+
+static const char *
+text_option(const struct rule_spec *spec, enum rule_option_id id)
+{
+	return spec->text[id].n == 0 ? NULL : spec->text[id].bytes;
+}
+
+static void
+add_entry(struct launcher *l, const char *name, const char *value)
+{
+	buf_add_str(&l->text, name);
+	buf_add_byte(&l->text, '=');
+	buf_add(&l->text, value, strlen(value) + 1);
+}
+
+static void
+add_number(struct launcher *l, const char *name, int64_t value)
+{
+	buf_addf(&l->text, "%s=%" PRId64, name, value);
+	buf_add_byte(&l->text, '\0');
+}
+
+/* Returns how many entries it added. */
+static size_t
+add_user_entries(struct launcher *l, const char *name, const struct user *user)
+{
+	if (name == NULL)
+		return 0;
+	add_entry(l, "HOME", user->home);
+	add_entry(l, "LOGNAME", name);
+	add_entry(l, "USER", name);
+	return 3;
+}
+
+static size_t
+add_run_entries(struct launcher *l, const struct run *run)
+{
+	add_entry(l, "TICK_JOB", run->job);
+	add_entry(l, "TICK_RULE", run->rule);
+	add_number(l, "TICK_EXECUTION_ID", (int64_t)run->execution_id);
+	add_number(l, "TICK_EXECUTION_NS", run->due_ns);
+	add_number(l, "TICK_ATTEMPT", run->attempt);
+	add_entry(l, "TICK_PAYLOAD", run->payload == NULL ? "" : run->payload);
+	return 6;
+}
+
+/* The later wins: the server's, the user's, the rule's, the run's own. */
+static int
+make_environment(struct launcher *l, const struct run *run,
+    const struct user *user)
+{
+	const struct strings *of_rule = &run->spec->text[OPTION_env];
+	size_t n_user, n_run, i;
+	char *at;
+
+	/* Pointers into the text hold only when it no longer grows. */
+	buf_clear(&l->text);
+	n_user = add_user_entries(l, text_option(run->spec, OPTION_user), user);
+	n_run = add_run_entries(l, run);
+	words_clear(&l->envp);
+	if (l->text.failed)
+		return -1;
+	for (i = 0; i < l->server_envp.n; i++)
+		words_add(&l->envp, l->server_envp.at[i]);
+	at = words_put_env(&l->envp, l->text.ptr, n_user);
+	(void)words_put_env(&l->envp, of_rule->bytes, of_rule->n);
+	(void)words_put_env(&l->envp, at, n_run);
+	return l->envp.failed ? -1 : 0;
+}
+
+static void
+add_limit(struct vspawn_plan *plan, int resource, int64_t value)
+{
+	if (value <= 0)
+		return;
+	assert(plan->n_limits < VSPAWN_LIMITS_MAX);
+	plan->limit[plan->n_limits++] =
+	    (struct vspawn_limit){ .resource = resource,
+		    .value = (rlim_t)value };
+}
+
+static void
+make_plan(struct launcher *l, const struct rule_spec *spec,
+    const struct user *user, struct vspawn_plan *plan)
+{
+	*plan = (struct vspawn_plan){
+		.argv = l->argv.at,
+		.envp = l->envp.at,
+		.fd = { l->null_fd, -1, -1 },
+		.directory = text_option(spec, OPTION_directory),
+		.user = user,
+	};
+	add_limit(plan, RLIMIT_AS, spec->number[OPTION_memory]);
+	add_limit(plan, RLIMIT_FSIZE, spec->number[OPTION_disk]);
+	/* The kernel counts all processes of a user: among the server's own
+	 * that would say nothing about this run. */
+	if (user != NULL)
+		add_limit(plan, RLIMIT_NPROC, spec->number[OPTION_processes]);
+}
+
+static void
+explain(const struct vspawn_result *failed, const struct vspawn_plan *plan,
+    struct run *run)
+{
+	static const char *const what[] = {
+		[VSPAWN_PIPE] = "cannot open a pipe",
+		[VSPAWN_CLONE] = "cannot start a process",
+		[VSPAWN_SETUP] = "cannot set up its process",
+		[VSPAWN_LIMIT] = "cannot set its limits",
+		[VSPAWN_USER] = "cannot become user ",
+		[VSPAWN_DIRECTORY] = "cannot enter directory ",
+		[VSPAWN_EXEC] = "cannot execute ",
+	};
+	const char *name = "";
+
+	if (failed->step == VSPAWN_EXEC) {
+		name = plan->argv[0];
+		run->exit = failed->error == ENOENT ? EXIT_NOT_FOUND
+						    : EXIT_CANNOT_EXECUTE;
+	} else if (failed->step == VSPAWN_DIRECTORY)
+		name = plan->directory;
+	else if (failed->step == VSPAWN_USER)
+		name = text_option(run->spec, OPTION_user);
+	/* A long name leaves room for the error. */
+	(void)run_explain(run, "%s%.100s: %s", what[failed->step], name,
+	    strerrordesc_np(failed->error));
+}
+
+static int
+start_as(struct launcher *l, struct run *run, struct child *c,
+    struct ev_loop *loop, const struct user *user)
+{
+	/* Also lets a server that is not root name itself. */
+	bool change = user != NULL && user->uid != geteuid();
+	struct vspawn_plan plan;
+	struct vspawn_result result;
+
+	if (make_environment(l, run, user) == -1 || l->argv.failed)
+		return run_explain(run, "out of memory");
+	make_plan(l, run->spec, change ? user : NULL, &plan);
+	if (child_start(c, loop, l->stack, &plan, &result) == 0)
+		return 0;
+	explain(&result, &plan, run);
+	return -1;
+}
+
+int
+launcher_start(struct launcher *l, struct run *run, struct child *c,
+    struct ev_loop *loop)
+{
+	const char *name = text_option(run->spec, OPTION_user);
+	struct user user;
+	struct err e;
+	int rc;
+
+	/* What follows the NUL would be lost, or taken for another entry. */
+	if (run->payload != NULL && strlen(run->payload) != run->payload_len)
+		return run_explain(run,
+		    "the payload holds a NUL byte, "
+		    "the environment cannot");
+	if (name == NULL)
+		return start_as(l, run, c, loop, NULL);
+	if (user_find(&user, name, &e) == -1)
+		return run_explain(run, "%s", e.msg);
+	rc = start_as(l, run, c, loop, &user);
+	user_fini(&user);
+	return rc;
+}

@@ -1,0 +1,39 @@
+/*
+ * What every child of a processor is started with, kept and reused from one
+ * start to the next: its environment, its arguments, its stack. A start
+ * allocates nothing once these have grown to size.
+ */
+#ifndef EXEC_LAUNCHER_H
+#define EXEC_LAUNCHER_H
+
+#include <ev.h>
+
+#include "buf.h"
+#include "child.h"
+#include "err.h"
+#include "run.h"
+#include "words.h"
+
+struct launcher {
+	struct words argv; /* the runner fills it before launcher_start */
+
+	/* launcher.c's own. */
+	void *stack;
+	int null_fd;
+	struct buf server_text;	  /* the server's environment when it started */
+	struct words server_envp; /* the entries of server_text */
+	struct words envp;	  /* of the run that is being started */
+	struct buf text;	  /* the entries in it that are the run's own */
+};
+
+int launcher_init(struct launcher *l, struct err *e);
+void launcher_fini(struct launcher *l);
+
+/*
+ * Start l->argv as the options of run->spec say. 0, or -1 with exit and
+ * reason of run filled.
+ */
+int launcher_start(struct launcher *l, struct run *run, struct child *c,
+    struct ev_loop *loop);
+
+#endif

@@ -1,0 +1,371 @@
+#include "processor.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ev.h>
+
+#include "execution.h"
+#include "queue.h"
+
+/*
+ * Main and the processor thread share two queues and one flag; everything
+ * else belongs to one of them. Each run with the processor has a seat: on
+ * main's side a number that is taken, on the processor's the execution of
+ * that number.
+ *
+ * Invariants:
+ *  1. A seat is taken by processor_submit and given back by the processor_take
+ *     that returns its run. So there are at most max_inflight runs here.
+ *  2. Main sends at most ORDERS_PER_SEAT orders for a run, the processor at
+ *     most REPORTS_PER_SEAT reports. The queues have room for all of them:
+ *     a push cannot fail, so neither side ever waits or drops.
+ *  3. Orders arrive in order: a cancel that comes too late meets a free
+ *     execution, never the next run on the same seat.
+ */
+enum {
+	ORDERS_PER_SEAT = 3, /* run, cancel, forced cancel */
+	REPORTS_PER_SEAT = 2 /* started, finished */
+};
+
+/* Children started before timers and pipes get their turn again. */
+#define ORDERS_PER_TURN 16
+
+enum order_kind { ORDER_RUN, ORDER_CANCEL, ORDER_KILL };
+
+struct order {
+	enum order_kind kind;
+	unsigned seat;
+	struct run *run; /* ORDER_RUN */
+};
+
+struct report {
+	struct run_event event;
+	unsigned seat;
+};
+
+/* Main's side of a run. */
+struct seat {
+	uint64_t execution_id;
+	bool taken;
+	enum order_kind sent; /* the strongest order so far */
+};
+
+struct processor {
+	unsigned max_inflight;
+	struct queue *orders;  /* main to processor */
+	struct queue *reports; /* processor to main */
+	atomic_bool stopping;
+	pthread_t thread;
+
+	/* Main's. */
+	struct seat *seats;
+	unsigned *free_seats; /* a stack */
+	unsigned n_free;
+
+	/* The processor thread's, once it runs. */
+	struct executor executor;
+	struct execution *executions;
+	unsigned n_running;
+	ev_async woken;
+	void (*wake)(void *arg);
+	void *wake_arg;
+};
+
+/* The processor thread */
+
+static void
+report(struct execution *x, const struct run_event *event)
+{
+	struct processor *p = x->executor->arg;
+	struct report r = { .event = *event,
+		.seat = (unsigned)(x - p->executions) };
+
+	if (!queue_push(p->reports, &r))
+		abort(); /* invariant 2 */
+	p->wake(p->wake_arg);
+}
+
+static void
+on_started(struct execution *x)
+{
+	struct run_event event = {
+		.kind = RUN_STARTED,
+		.execution_id = x->run->execution_id,
+		.pid = x->pid,
+		.started_ns = x->run->started_ns,
+	};
+
+	report(x, &event);
+}
+
+static void
+on_ended(struct execution *x, struct run *run)
+{
+	struct processor *p = x->executor->arg;
+	struct run_event event = {
+		.kind = RUN_FINISHED,
+		.execution_id = run->execution_id,
+		.run = run,
+	};
+
+	report(x, &event);
+	p->n_running--;
+	if (p->n_running == 0 && atomic_load(&p->stopping))
+		ev_break(p->executor.loop, EVBREAK_ALL);
+}
+
+static void
+obey(struct processor *p, const struct order *o)
+{
+	struct execution *x = &p->executions[o->seat];
+
+	if (o->kind == ORDER_RUN) {
+		p->n_running++;
+		execution_begin(x, o->run);
+	} else
+		execution_cancel(x, o->kind == ORDER_KILL);
+}
+
+/* The loop ends when the last of them has. */
+static void
+kill_all(struct processor *p)
+{
+	unsigned i;
+
+	if (p->n_running == 0)
+		ev_break(p->executor.loop, EVBREAK_ALL);
+	for (i = 0; i < p->max_inflight; i++)
+		execution_cancel(&p->executions[i], true);
+}
+
+static void
+on_woken(struct ev_loop *loop, ev_async *w, int revents)
+{
+	struct processor *p = w->data;
+	struct order o;
+	int n;
+
+	(void)revents;
+	if (atomic_load(&p->stopping)) {
+		kill_all(p);
+		return;
+	}
+	for (n = 0; n < ORDERS_PER_TURN; n++) {
+		if (!queue_pop(p->orders, &o))
+			return;
+		obey(p, &o);
+	}
+	ev_async_send(loop, w); /* there may be more */
+}
+
+static void *
+processor_main(void *arg)
+{
+	struct processor *p = arg;
+
+	(void)pthread_setname_np(pthread_self(), "processor");
+	ev_run(p->executor.loop, 0);
+	return NULL;
+}
+
+/* Main */
+
+static int
+copy_options(struct processor *p, const struct processor_options *o,
+    struct err *e)
+{
+	struct executor *ex = &p->executor;
+
+	p->max_inflight = o->max_inflight;
+	p->wake = o->wake;
+	p->wake_arg = o->wake_arg;
+	ex->max_output = o->max_output;
+	ex->started = on_started;
+	ex->ended = on_ended;
+	ex->arg = p;
+	if ((ex->shell_path = strdup(o->shell_path)) == NULL)
+		return err_nomem(e);
+	return strings_copy(&ex->shell_args, o->shell_args, e);
+}
+
+static int
+make_seats(struct processor *p, struct err *e)
+{
+	unsigned i, n = p->max_inflight;
+
+	p->seats = calloc(n, sizeof(*p->seats));
+	p->free_seats = calloc(n, sizeof(*p->free_seats));
+	p->executions = calloc(n, sizeof(*p->executions));
+	p->orders =
+	    queue_new((size_t)ORDERS_PER_SEAT * n, sizeof(struct order));
+	p->reports =
+	    queue_new((size_t)REPORTS_PER_SEAT * n, sizeof(struct report));
+	if (p->seats == NULL || p->free_seats == NULL ||
+	    p->executions == NULL || p->orders == NULL || p->reports == NULL)
+		return err_nomem(e);
+	for (i = 0; i < n; i++) {
+		execution_init(&p->executions[i], &p->executor);
+		p->free_seats[i] = n - 1 - i;
+	}
+	p->n_free = n;
+	return 0;
+}
+
+static int
+make_loop(struct processor *p, struct err *e)
+{
+	struct ev_loop *loop;
+
+	/* Not the default loop: that one waits for children itself. */
+	if ((loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV)) == NULL)
+		return err_set(e, ERR_INTERNAL, "cannot make an event loop");
+	p->executor.loop = loop;
+	ev_async_init(&p->woken, on_woken);
+	p->woken.data = p;
+	ev_async_start(loop, &p->woken);
+	return 0;
+}
+
+/* Signals are main's: the thread is born with all of them blocked, as vspawn
+ * requires. And a server that was started with SIGCHLD ignored would find
+ * no exit status to wait for. */
+static int
+start_thread(struct processor *p, struct err *e)
+{
+	const struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t all, old;
+	int rc;
+
+	(void)sigaction(SIGCHLD, &action, NULL);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&p->thread, NULL, processor_main, p);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0)
+		return err_set(e, ERR_LIMIT, "cannot start a thread: %s",
+		    strerrordesc_np(rc));
+	return 0;
+}
+
+static void
+drop_run(struct run *run)
+{
+	rule_spec_unref(run->spec);
+	run_free(run);
+}
+
+/* The thread does not run, or no longer. */
+static void
+processor_free(struct processor *p)
+{
+	struct order o;
+	struct report r;
+
+	while (p->orders != NULL && queue_pop(p->orders, &o))
+		if (o.kind == ORDER_RUN)
+			drop_run(o.run);
+	while (p->reports != NULL && queue_pop(p->reports, &r))
+		if (r.event.kind == RUN_FINISHED)
+			drop_run(r.event.run);
+	queue_free(p->orders);
+	queue_free(p->reports);
+	if (p->executor.loop != NULL)
+		ev_loop_destroy(p->executor.loop);
+	launcher_fini(&p->executor.launcher);
+	strings_free(&p->executor.shell_args);
+	free(p->executor.shell_path);
+	free(p->executions);
+	free(p->free_seats);
+	free(p->seats);
+	free(p);
+}
+
+struct processor *
+processor_start(const struct processor_options *o, struct err *e)
+{
+	struct processor *p;
+
+	assert(o->max_inflight > 0);
+	if ((p = calloc(1, sizeof(*p))) == NULL) {
+		(void)err_nomem(e);
+		return NULL;
+	}
+	if (launcher_init(&p->executor.launcher, e) == -1) {
+		free(p);
+		return NULL;
+	}
+	if (copy_options(p, o, e) == -1 || make_seats(p, e) == -1 ||
+	    make_loop(p, e) == -1 || start_thread(p, e) == -1) {
+		processor_free(p);
+		return NULL;
+	}
+	return p;
+}
+
+static void
+send_order(struct processor *p, const struct order *o)
+{
+	p->seats[o->seat].sent = o->kind;
+	if (!queue_push(p->orders, o))
+		abort(); /* invariant 2 */
+	ev_async_send(p->executor.loop, &p->woken);
+}
+
+bool
+processor_submit(struct processor *p, struct run *run)
+{
+	struct order o = { .kind = ORDER_RUN, .run = run };
+
+	if (p->n_free == 0)
+		return false;
+	o.seat = p->free_seats[--p->n_free];
+	p->seats[o.seat].taken = true;
+	p->seats[o.seat].execution_id = run->execution_id;
+	send_order(p, &o);
+	return true;
+}
+
+void
+processor_cancel(struct processor *p, uint64_t execution_id, bool force)
+{
+	struct order o = { .kind = force ? ORDER_KILL : ORDER_CANCEL };
+	const struct seat *s;
+
+	for (o.seat = 0; o.seat < p->max_inflight; o.seat++) {
+		s = &p->seats[o.seat];
+		if (!s->taken || s->execution_id != execution_id)
+			continue;
+		if (o.kind > s->sent)
+			send_order(p, &o);
+		return;
+	}
+}
+
+bool
+processor_take(struct processor *p, struct run_event *event)
+{
+	struct report r;
+
+	if (!queue_pop(p->reports, &r))
+		return false;
+	*event = r.event;
+	if (event->kind == RUN_FINISHED) {
+		p->seats[r.seat].taken = false;
+		p->free_seats[p->n_free++] = r.seat;
+	}
+	return true;
+}
+
+void
+processor_stop(struct processor *p)
+{
+	atomic_store(&p->stopping, true);
+	ev_async_send(p->executor.loop, &p->woken);
+	(void)pthread_join(p->thread, NULL);
+	processor_free(p);
+}

@@ -1,0 +1,33 @@
+/*
+ * What a runner provides, one row for each; how it does it is in the file of
+ * its name. Processor thread only, and nothing here may block.
+ */
+#ifndef EXEC_RUNNER_H
+#define EXEC_RUNNER_H
+
+#include <stdbool.h>
+
+#include "rule_spec.h"
+
+struct execution;
+
+struct runner_ops {
+	/*
+	 * Begin x->run. 0 when it runs: execution_end must follow some time,
+	 * but not from in here; x->pid is set if it is a process. Or -1 with
+	 * reason, and exit if there is one, of x->run set.
+	 */
+	int (*start)(struct execution *x);
+
+	/* Make it end, with force at once; execution_end follows, now or
+	 * later. May be called again. */
+	void (*stop)(struct execution *x, bool force);
+};
+
+extern const struct runner_ops runner_shell;
+extern const struct runner_ops runner_direct;
+
+/* NULL: that runner is not built in. */
+const struct runner_ops *runner_find(enum runner r);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * Start one child: the step between clone and exec. The child shares the
+ * server's memory until it executes its program, so a start costs the same
+ * however large the server has grown, and the caller waits only that long.
+ */
+#ifndef EXEC_VSPAWN_H
+#define EXEC_VSPAWN_H
+
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "user.h"
+
+#define VSPAWN_LIMITS_MAX 3
+
+struct vspawn_limit {
+	int resource; /* RLIMIT_... */
+	rlim_t value; /* hard and soft; a lower hard limit stays */
+};
+
+/* All borrowed for the call. */
+struct vspawn_plan {
+	char *const *argv; /* argv[0] is searched in PATH if without slash */
+	char *const *envp;
+	int fd[3];		 /* become 0, 1 and 2; none is below 3 */
+	const char *directory;	 /* NULL: the server's */
+	const struct user *user; /* NULL: the server's */
+	struct vspawn_limit limit[VSPAWN_LIMITS_MAX];
+	size_t n_limits;
+};
+
+/* The step that failed. */
+enum vspawn_step {
+	VSPAWN_PIPE, /* child_start's */
+	VSPAWN_CLONE,
+	VSPAWN_SETUP,
+	VSPAWN_LIMIT,
+	VSPAWN_USER,
+	VSPAWN_DIRECTORY,
+	VSPAWN_EXEC
+};
+
+struct vspawn_result {
+	pid_t pid; /* leader of a process group of its own */
+	int pidfd; /* close-on-exec, the caller's */
+
+	/* After a failure: */
+	enum vspawn_step step;
+	int error; /* errno */
+};
+
+/* The stack children use until they exec. NULL with errno. */
+void *vspawn_stack_new(void);
+void vspawn_stack_free(void *stack);
+
+/*
+ * 0, or -1 when there is no child and nothing to wait for or to close. The
+ * child has default signal actions, an empty signal mask, no descriptor but
+ * 0, 1 and 2. All signals must be blocked in the calling thread: a handler
+ * that ran in the child would run on the server's memory. One call at a time
+ * for each stack.
+ */
+int vspawn(void *stack, const struct vspawn_plan *plan,
+    struct vspawn_result *result);
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * How fast children are started, run and reaped: a bare posix_spawn and
+ * waitpid loop against the processor with `direct`, both with the same number
+ * in flight. The two take turns, for the machine is never quite the same.
+ *
+ *     bench_spawn [-n runs] [-i inflight] [-r rounds] [-m MiB] [-f files]
+ *
+ * -m and -f make the process as large as a server may be: memory it has
+ * touched, descriptors it has open. Prints one line of JSON.
+ */
+#include <fcntl.h>
+#include <semaphore.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "processor.h"
+
+#define PROGRAM "/bin/true"
+
+extern char **environ;
+
+static void
+die(const char *why)
+{
+	fprintf(stderr, "bench_spawn: %s\n", why);
+	exit(1);
+}
+
+static double
+now_s(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Seconds for n runs. */
+static double
+bare(unsigned n, unsigned inflight)
+{
+	char program[] = PROGRAM;
+	char *argv[] = { program, NULL };
+	unsigned started = 0, ended = 0;
+	double start = now_s();
+	int status;
+	pid_t pid;
+
+	while (ended < n) {
+		if (started < n && started - ended < inflight) {
+			if (posix_spawn(&pid, PROGRAM, NULL, NULL, argv,
+				environ) != 0)
+				die("posix_spawn failed");
+			started++;
+			continue;
+		}
+		if (waitpid(-1, &status, 0) == -1 || status != 0)
+			die("waitpid failed");
+		ended++;
+	}
+	return now_s() - start;
+}
+
+static struct run *
+new_run(struct rule_spec *spec, uint64_t id)
+{
+	struct run *run = calloc(1, sizeof(*run));
+
+	if (run == NULL || (run->job = strdup("bench")) == NULL ||
+	    (run->rule = strdup("bench")) == NULL)
+		die("out of memory");
+	run->execution_id = id;
+	run->attempt = 1;
+	run->spec = rule_spec_ref(spec);
+	return run;
+}
+
+static void
+wake(void *arg)
+{
+	(void)sem_post(arg);
+}
+
+static double
+with_processor(struct processor *p, struct rule_spec *spec, sem_t *woken,
+    unsigned n, unsigned inflight)
+{
+	unsigned started = 0, ended = 0;
+	double start = now_s();
+	struct run_event event;
+
+	while (ended < n) {
+		if (started < n && started - ended < inflight) {
+			if (!processor_submit(p, new_run(spec, ++started)))
+				die("the processor is full");
+			continue;
+		}
+		while (!processor_take(p, &event))
+			(void)sem_wait(woken);
+		if (event.kind != RUN_FINISHED)
+			continue;
+		if (event.run->outcome != RUN_SUCCESS)
+			die(event.run->reason);
+		rule_spec_unref(event.run->spec);
+		run_free(event.run);
+		ended++;
+	}
+	return now_s() - start;
+}
+
+static void
+grow(size_t mib, long files)
+{
+	const struct rlimit limit = { .rlim_cur = (rlim_t)files + 1024,
+		.rlim_max = (rlim_t)files + 1024 };
+	char *ballast;
+
+	if (mib > 0) {
+		if ((ballast = malloc(mib << 20)) == NULL)
+			die("out of memory");
+		memset(ballast, 1, mib << 20);
+	}
+	if (files > 0 && setrlimit(RLIMIT_NOFILE, &limit) == -1)
+		die("cannot raise the limit of descriptors");
+	for (; files > 0; files--)
+		if (open("/dev/null", O_RDONLY | O_CLOEXEC) == -1)
+			die("cannot open /dev/null");
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct slice words[] = { slice_str("direct"),
+		slice_str(PROGRAM) };
+	unsigned n = 2000, inflight = 16, rounds = 3, i;
+	double bare_s = 0, processor_s = 0;
+	struct processor_options o = { .shell_path = "/bin/sh",
+		.shell_args = &(struct strings){ 0 },
+		.max_output = 65536,
+		.wake = wake };
+	struct rule_spec *spec;
+	struct processor *p;
+	size_t mib = 0;
+	long files = 0;
+	struct err e;
+	sem_t woken;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "n:i:r:m:f:")) != -1) {
+		if (opt == 'n')
+			n = (unsigned)atoi(optarg);
+		else if (opt == 'i')
+			inflight = (unsigned)atoi(optarg);
+		else if (opt == 'r')
+			rounds = (unsigned)atoi(optarg);
+		else if (opt == 'm')
+			mib = (size_t)atol(optarg);
+		else if (opt == 'f')
+			files = atol(optarg);
+		else
+			return 2;
+	}
+	if (n == 0 || inflight == 0 || rounds == 0)
+		return 2;
+	grow(mib, files);
+	(void)sem_init(&woken, 0, 0);
+	o.max_inflight = inflight;
+	o.wake_arg = &woken;
+	if ((spec = rule_spec_parse(words, 2, &e)) == NULL ||
+	    (p = processor_start(&o, &e)) == NULL)
+		die(e.msg);
+	for (i = 0; i < rounds; i++) {
+		bare_s += bare(n, inflight);
+		processor_s += with_processor(p, spec, &woken, n, inflight);
+	}
+	processor_stop(p);
+	rule_spec_unref(spec);
+	printf("{\"bench\":\"spawn\",\"inflight\":%u,\"heap_mib\":%zu,"
+	       "\"open_files\":%ld,\"bare_per_s\":%.0f,"
+	       "\"processor_per_s\":%.0f,\"ratio\":%.3f}\n",
+	    inflight, mib, files, n * rounds / bare_s, n * rounds / processor_s,
+	    bare_s / processor_s);
+	return 0;
+}

@@ -28,7 +28,6 @@
 #define DECIMAL_ONE 10000
 #define DECIMAL_PLACES 4
 
-#define SHOWN_MAX 64 /* bytes of a bad value in a message */
 #define VARIABLE_MAX 64
 
 enum config_type {
@@ -151,17 +150,6 @@ value_of(const struct config *c, const struct config_key *k)
 
 /* ---- Text to values ---- */
 
-/* "`text` <why>", the text cut off where it is long. */
-static int
-bad(struct slice text, const char *why, struct err *e)
-{
-	bool cut = text.len > SHOWN_MAX;
-
-	return err_set(e, ERR_INVALID, "\"%.*s%s\" %s",
-	    cut ? SHOWN_MAX : (int)text.len, text.len == 0 ? "" : text.ptr,
-	    cut ? "..." : "", why);
-}
-
 static int
 parse_bool(struct slice text, bool *yes, struct err *e)
 {
@@ -175,7 +163,7 @@ parse_bool(struct slice text, bool *yes, struct err *e)
 			return 0;
 		}
 	}
-	return bad(text, "is neither true nor false", e);
+	return err_quote(e, ERR_INVALID, text, "neither true nor false:");
 }
 
 static int
@@ -183,7 +171,6 @@ parse_word(const struct config_key *k, struct slice text, int *index,
     struct err *e)
 {
 	const char *word = k->words;
-	char why[128];
 	size_t n;
 	int i;
 
@@ -197,8 +184,7 @@ parse_word(const struct config_key *k, struct slice text, int *index,
 			break;
 		word += n + 1;
 	}
-	(void)snprintf(why, sizeof(why), "is none of %s", k->words);
-	return bad(text, why, e);
+	return err_quote(e, ERR_INVALID, text, "none of %s:", k->words);
 }
 
 /* A whole number with a unit of byte_units. */
@@ -254,23 +240,27 @@ parse_number(enum config_type type, struct slice text, int64_t *number,
     struct err *e)
 {
 	uint64_t n = 0;
-	int r;
 
 	switch (type) {
 	case TYPE_COUNT:
-		r = token_u64(text, INT64_MAX, &n);
+		if (token_u64(text, INT64_MAX, &n) == -1)
+			return err_quote(e, ERR_INVALID, text,
+			    "not a whole number:");
 		*number = (int64_t)n;
-		return r == 0 ? 0 : bad(text, "is not a whole number", e);
+		return 0;
 	case TYPE_BYTES:
-		r = parse_bytes(text, number);
-		return r == 0 ? 0 : bad(text, "is not a size such as 64KiB", e);
+		if (parse_bytes(text, number) == -1)
+			return err_quote(e, ERR_INVALID, text,
+			    "not a size such as 64KiB:");
+		return 0;
 	case TYPE_DURATION:
-		r = tstamp_parse_setting(text, number, e);
-		return r == 0 ? 0 : bad(text, "is not a time such as 30s", e);
+		return tstamp_parse_setting(text, number, e);
 	default:
-		r = parse_decimal(text, number);
-		return r == 0 ? 0 :
-		    bad(text, "is not a number with at most 4 places", e);
+		if (parse_decimal(text, number) == -1)
+			return err_quote(e, ERR_INVALID, text,
+			    "not a number with at most %d places:",
+			    DECIMAL_PLACES);
+		return 0;
 	}
 }
 
@@ -487,21 +477,22 @@ load_number(enum config_type type, const void *value)
 }
 
 static int
-check_bounds(const struct config_key *k, struct slice text, int64_t number,
-    struct err *e)
+check_bounds(const struct config_key *k, int64_t number, struct err *e)
 {
 	bool above = number > k->max;
 	struct buf why = { 0 };
-	int r;
 
 	if (!above && number >= k->min)
 		return 0;
-	buf_add_str(&why, above ? "is above " : "is below ");
+	put_number(k->type, number, &why);
+	buf_add_str(&why, above ? " is above " : " is below ");
 	put_number(k->type, above ? k->max : k->min, &why);
-	buf_add_byte(&why, '\0');
-	r = why.failed ? err_nomem(e) : bad(text, why.ptr, e);
+	if (why.failed)
+		(void)err_nomem(e);
+	else
+		(void)err_set(e, ERR_INVALID, "%.*s", (int)why.len, why.ptr);
 	buf_free(&why);
-	return r;
+	return -1;
 }
 
 /* A value whose quotes are gone. */
@@ -520,7 +511,7 @@ parse_text(const struct config_key *k, struct slice text, union value *v,
 		return parse_string(k, text, &v->string, e);
 	default:
 		if (parse_number(k->type, text, &number, e) == -1 ||
-		    check_bounds(k, text, number, e) == -1)
+		    check_bounds(k, number, e) == -1)
 			return -1;
 		store_number(k->type, number, v);
 		return 0;
@@ -786,11 +777,8 @@ config_set(struct config *c, struct slice name, struct slice value,
 	struct config_origin from = { .source = source };
 	int id = config_find(name);
 
-	if (id == -1) {
-		(void)bad(name, "is no setting", e);
-		e->code = ERR_NOT_FOUND;
-		return -1;
-	}
+	if (id == -1)
+		return err_quote(e, ERR_NOT_FOUND, name, "no setting");
 	return assign(c, (enum config_id)id, value, &from, e);
 }
 

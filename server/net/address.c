@@ -13,14 +13,6 @@ skip(struct slice s, size_t n)
 	return slice_of(s.ptr + n, s.len - n);
 }
 
-static int
-bad(struct slice text, const char *why, struct err *e)
-{
-	return err_set(e, ERR_INVALID, "address \"%.*s\": %s",
-	    text.len > ADDRESS_HOST_MAX ? ADDRESS_HOST_MAX : (int)text.len,
-	    text.ptr, why);
-}
-
 /* What a resolver may be asked: no colon, so that an IPv6 address without
  * brackets is not taken for a name and a port. */
 static bool
@@ -86,17 +78,17 @@ parse_host_port(struct slice text, struct slice s, struct address *a,
 	uint64_t port;
 
 	if (s.len == 0)
-		return bad(text, "no host", e);
+		return err_quote(e, ERR_INVALID, text, "no host:");
 	if (s.ptr[0] == '[' && parse_ipv6(s, a, &rest) == -1)
-		return bad(text, "bad IPv6 address", e);
+		return err_quote(e, ERR_INVALID, text, "bad IPv6 address:");
 	if (s.ptr[0] != '[' && parse_host(s, a, &rest) == -1)
-		return bad(text, "bad host", e);
+		return err_quote(e, ERR_INVALID, text, "bad host:");
 	if (rest.len < 2 || rest.ptr[0] != ':')
-		return bad(text, "no port", e);
+		return err_quote(e, ERR_INVALID, text, "no port:");
 	if (memchr(rest.ptr + 1, ':', rest.len - 1) != NULL)
-		return bad(text, "an IPv6 address needs brackets", e);
+		return err_quote(e, ERR_INVALID, text, "an IPv6 address needs brackets:");
 	if (token_u64(skip(rest, 1), UINT16_MAX, &port) == -1)
-		return bad(text, "the port is not a number up to 65535", e);
+		return err_quote(e, ERR_INVALID, text, "the port is not a number up to 65535:");
 	a->port = (uint16_t)port;
 	return 0;
 }
@@ -106,11 +98,11 @@ parse_path(struct slice text, struct slice s, struct address *a,
     struct err *e)
 {
 	if (s.len == 0)
-		return bad(text, "no path", e);
+		return err_quote(e, ERR_INVALID, text, "no path:");
 	if (s.len > ADDRESS_PATH_MAX)
-		return bad(text, "the path is over 107 bytes", e);
+		return err_quote(e, ERR_INVALID, text, "the path is over 107 bytes:");
 	if (memchr(s.ptr, '\0', s.len) != NULL)
-		return bad(text, "NUL byte", e);
+		return err_quote(e, ERR_INVALID, text, "NUL byte:");
 	memcpy(a->path, s.ptr, s.len); /* *a was zeroed */
 	return 0;
 }

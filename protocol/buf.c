@@ -167,5 +167,5 @@ void
 buf_free(struct buf *b)
 {
 	free(b->ptr);
-	*b = (struct buf){0};
+	*b = (struct buf){ 0 };
 }

@@ -13,7 +13,7 @@
 #include "token.h"
 
 #define COMMAND(id, words, min, max, role, flags, usage, help) \
-	{CMD_##id, words, min, max, role, flags, usage, help},
+	{ CMD_##id, words, min, max, role, flags, usage, help },
 
 const struct command commands[CMD_COUNT] = {
 #include "commands.def"
@@ -27,7 +27,7 @@ const struct command commands[CMD_COUNT] = {
 _Static_assert(CMD_COUNT < SLOTS / 2, "the command hash is too full");
 
 static pthread_once_t slots_once = PTHREAD_ONCE_INIT;
-static unsigned char slots[SLOTS];	/* row + 1, 0: free */
+static unsigned char slots[SLOTS];	   /* row + 1, 0: free */
 static unsigned char first_len[CMD_COUNT]; /* of the first word of a row */
 
 /* Letters lose their case; what else collides is told apart by same_word. */
@@ -52,8 +52,7 @@ same_word(struct slice s, const char *upper, size_t n)
 	if (s.len != n)
 		return false;
 	for (i = 0; i < n; i++) {
-		if (((unsigned char)s.ptr[i] & 0xdf) !=
-		    (unsigned char)upper[i])
+		if (((unsigned char)s.ptr[i] & 0xdf) != (unsigned char)upper[i])
 			return false;
 	}
 	return true;
@@ -91,7 +90,7 @@ first_row(struct slice w)
 	if (w.len == 0 || w.len > WORD_MAX)
 		return CMD_COUNT;
 	for (slot = hash(w.ptr, w.len); slots[slot] != 0;
-	    slot = (slot + 1) % SLOTS) {
+	     slot = (slot + 1) % SLOTS) {
 		row = slots[slot] - 1u;
 		if (same_word(w, commands[row].words, first_len[row]))
 			return row;
@@ -109,8 +108,7 @@ subcommand(unsigned row)
 }
 
 const struct command *
-command_find(const struct slice *words, size_t n, size_t *taken,
-    struct err *e)
+command_find(const struct slice *words, size_t n, size_t *taken, struct err *e)
 {
 	const struct command *plain = NULL; /* the row of one word */
 	bool has_subcommands = false;
@@ -121,10 +119,11 @@ command_find(const struct slice *words, size_t n, size_t *taken,
 		(void)err_set(e, ERR_SYNTAX, "no command");
 		return NULL;
 	}
-	for (row = first_row(words[0]); row < CMD_COUNT &&
-	    same_word(words[0], commands[row].words, first_len[row]); row++) {
+	for (row = first_row(words[0]); row < CMD_COUNT; row++) {
 		const char *sub = subcommand(row);
 
+		if (!same_word(words[0], commands[row].words, first_len[row]))
+			break;
 		if (sub == NULL) {
 			plain = &commands[row];
 			continue;

@@ -122,8 +122,8 @@ escape(char out[5], unsigned char c)
 }
 
 int
-err_quote(struct err *e, enum err_code code, struct slice word,
-    const char *fmt, ...)
+err_quote(struct err *e, enum err_code code, struct slice word, const char *fmt,
+    ...)
 {
 	size_t shown = cut_length(word, EXCERPT_MAX);
 	const char *tail = shown < word.len ? "...\"" : "\"";

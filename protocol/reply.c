@@ -40,9 +40,9 @@ put_space(struct buf *out)
 void
 reply_word(struct buf *out, struct slice word)
 {
-	/* Only these two are rare enough to look back through the row. */
-	bool quote = (slice_eq(word, slice_str("OK")) ||
-	    slice_eq(word, slice_str("ERROR"))) && is_first_word(out);
+	bool last_line = slice_eq(word, slice_str("OK")) ||
+	    slice_eq(word, slice_str("ERROR"));
+	bool quote = last_line && is_first_word(out);
 
 	put_space(out);
 	if (!quote) {
@@ -215,8 +215,8 @@ classify(struct slice *rest, struct reply_line *r)
 	struct slice after_id = *rest;
 	struct slice second = take_raw(rest);
 	bool bare_ok = second.len == 0 && slice_eq(first, slice_str("OK"));
-	bool bare_error = slice_eq(first, slice_str("ERROR")) &&
-	    err_parse(second) != -1;
+	bool bare_error =
+	    slice_eq(first, slice_str("ERROR")) && err_parse(second) != -1;
 
 	if (bare_ok || bare_error) {
 		r->kind = bare_ok ? REPLY_OK : REPLY_ERROR;
@@ -229,9 +229,8 @@ classify(struct slice *rest, struct reply_line *r)
 		r->kind = REPLY_OK;
 	else if (slice_eq(second, slice_str("ERROR")))
 		r->kind = REPLY_ERROR;
-	else
-		r->kind = slice_eq(second, slice_str("EVENT")) ?
-		    REPLY_EVENT : REPLY_ROW;
+	else if (slice_eq(second, slice_str("EVENT")))
+		r->kind = REPLY_EVENT;
 	return r->kind == REPLY_OK || r->kind == REPLY_ERROR ? 2 : 1;
 }
 
@@ -242,7 +241,7 @@ reply_parse(char *line, size_t n, struct tokens *t, struct reply_line *r,
 	struct slice rest;
 	size_t before;
 
-	*r = (struct reply_line){.kind = REPLY_ROW};
+	*r = (struct reply_line){ .kind = REPLY_ROW };
 	if (n > 0 && line[n - 1] == '\r')
 		n--;
 	rest = slice_of(line, n);
@@ -253,8 +252,9 @@ reply_parse(char *line, size_t n, struct tokens *t, struct reply_line *r,
 		/* The message is for people, and is not split. */
 		(void)take_raw(&rest);
 		n = (size_t)(rest.ptr - line);
-		r->text = rest.len == 0 ?
-		    rest : slice_of(rest.ptr + 1, rest.len - 1);
+		if (rest.len != 0)
+			rest = slice_of(rest.ptr + 1, rest.len - 1);
+		r->text = rest;
 	}
 	if (token_split(line, n, t, e) == -1)
 		return -1;

@@ -19,7 +19,7 @@
  * word would be a bare OK or ERROR gets it quoted.
  */
 void reply_begin(struct buf *out, struct slice id);
-void reply_word(struct buf *out, struct slice word);   /* quoted as needed */
+void reply_word(struct buf *out, struct slice word); /* quoted as needed */
 void reply_str(struct buf *out, const char *word);
 void reply_u64(struct buf *out, uint64_t v);
 void reply_i64(struct buf *out, int64_t v);
@@ -51,7 +51,7 @@ struct reply_line {
 	struct slice id;
 	const struct slice *words; /* after the id, and after OK or ERROR */
 	size_t n_words;
-	struct slice text;	   /* ERROR: the message after the code */
+	struct slice text; /* ERROR: the message after the code */
 };
 
 /*

@@ -75,7 +75,7 @@ request_begin(char *line, size_t n, struct tokens *t, struct request *r,
 	struct err ignored;
 	int split;
 
-	*r = (struct request){.id = {.ptr = "-", .len = 1}};
+	*r = (struct request){ .id = { .ptr = "-", .len = 1 } };
 	if (n > 0 && line[n - 1] == '\r')
 		n--;
 	split = token_split(line, n, t, e);
@@ -92,23 +92,32 @@ request_begin(char *line, size_t n, struct tokens *t, struct request *r,
 	if (r->n_args < r->command->min_args ||
 	    (r->command->max_args != ARGS_ANY &&
 		r->n_args > r->command->max_args))
-		return err_set(e, ERR_SYNTAX,
-		    "wrong number of arguments: %s", r->command->usage);
+		return err_set(e, ERR_SYNTAX, "wrong number of arguments: %s",
+		    r->command->usage);
 	return 0;
 }
 
 /* --- options: keywords in any order, each at most once --- */
 
-enum { SET_NX, SET_XX, SET_EVERY, SET_CRON, SET_TZ, SET_UNTIL, SET_JITTER,
-	SET_PAYLOAD, SET_KEYWORDS };
+enum {
+	SET_NX,
+	SET_XX,
+	SET_EVERY,
+	SET_CRON,
+	SET_TZ,
+	SET_UNTIL,
+	SET_JITTER,
+	SET_PAYLOAD,
+	SET_KEYWORDS
+};
 
-static const char *const set_keywords[SET_KEYWORDS] = {
-    "NX", "XX", "EVERY", "CRON", "TZ", "UNTIL", "JITTER", "PAYLOAD"};
+static const char *const set_keywords[SET_KEYWORDS] = { "NX", "XX", "EVERY",
+	"CRON", "TZ", "UNTIL", "JITTER", "PAYLOAD" };
 
 enum { QUERY_STATUS, QUERY_AFTER, QUERY_LIMIT, QUERY_KEYWORDS };
 
-static const char *const query_keywords[QUERY_KEYWORDS] = {
-    "STATUS", "AFTER", "LIMIT"};
+static const char *const query_keywords[QUERY_KEYWORDS] = { "STATUS", "AFTER",
+	"LIMIT" };
 
 /* Take one option: its place in `keywords`, or -1. *seen has a bit for each
  * that was taken before. */
@@ -130,11 +139,9 @@ take_keyword(struct slice word, const char *const *keywords, int n,
 }
 
 static int
-need_value(const char *keyword, size_t n, struct err *e)
+no_value(const char *keyword, struct err *e)
 {
-	if (n == 0)
-		return err_set(e, ERR_SYNTAX, "%s needs a value", keyword);
-	return 0;
+	return err_set(e, ERR_SYNTAX, "%s needs a value", keyword);
 }
 
 /* The value of one SET option from words[0..n). Returns how many words it
@@ -148,15 +155,17 @@ read_set_option(struct request_set *s, int keyword, const struct slice *words,
 		s->xx |= keyword == SET_XX;
 		return 0;
 	}
-	if (need_value(set_keywords[keyword], n, e) == -1)
-		return -1;
+	if (n == 0)
+		return no_value(set_keywords[keyword], e);
 	switch (keyword) {
 	case SET_EVERY:
-		return tstamp_parse_duration(words[0], &s->every_ns, e) == -1 ?
-		    -1 : 1;
+		if (tstamp_parse_duration(words[0], &s->every_ns, e) == -1)
+			return -1;
+		return 1;
 	case SET_JITTER:
-		return tstamp_parse_duration(words[0], &s->jitter_ns, e) ==
-		    -1 ? -1 : 1;
+		if (tstamp_parse_duration(words[0], &s->jitter_ns, e) == -1)
+			return -1;
+		return 1;
 	case SET_UNTIL:
 		return tstamp_parse(words, n, now_ns, &s->until_ns, e);
 	case SET_CRON:
@@ -190,8 +199,7 @@ check_set(const struct request_set *s, unsigned seen, struct err *e)
 	if (s->zone.ptr != NULL && !cron)
 		return err_set(e, ERR_INVALID, "TZ needs CRON");
 	if (s->due_is_cron && !cron)
-		return err_set(e, ERR_INVALID,
-		    "cron as the time needs CRON");
+		return err_set(e, ERR_INVALID, "cron as the time needs CRON");
 	if ((until || jitter) && !every && !cron)
 		return err_set(e, ERR_INVALID, "%s needs EVERY or CRON",
 		    until ? "UNTIL" : "JITTER");
@@ -216,22 +224,21 @@ read_set(struct request *r, int64_t now_ns, struct err *e)
 	if (!token_is_identifier(s->job, "job", e))
 		return -1;
 	s->due_is_cron = slice_eq(words[0], slice_str("cron"));
-	took = s->due_is_cron ?
-	    1 : tstamp_parse(words, n, now_ns, &s->due_ns, e);
-	if (took == -1)
-		return -1;
-	for (words += took, n -= (size_t)took; n > 0;
-	    words += took, n -= (size_t)took) {
-		keyword = take_keyword(*words, set_keywords, SET_KEYWORDS,
+	took = 1;
+	if (!s->due_is_cron)
+		took = tstamp_parse(words, n, now_ns, &s->due_ns, e);
+	while (took != -1 && (size_t)took < n) {
+		words += took;
+		n -= (size_t)took;
+		keyword = take_keyword(*words++, set_keywords, SET_KEYWORDS,
 		    &seen, e);
+		n--;
 		if (keyword == -1)
 			return -1;
-		took = read_set_option(s, keyword, words + 1, n - 1, now_ns,
-		    e);
-		if (took == -1)
-			return -1;
-		took++;
+		took = read_set_option(s, keyword, words, n, now_ns, e);
 	}
+	if (took == -1)
+		return -1;
 	return check_set(s, seen, e);
 }
 
@@ -264,8 +271,9 @@ read_query(struct request *r, struct err *e)
 	size_t i;
 	int keyword;
 
-	*q = (struct request_query){.prefix = {.ptr = "", .len = 0},
-	    .status = -1, .limit = QUERY_NO_LIMIT};
+	q->prefix = slice_str("");
+	q->status = -1;
+	q->limit = QUERY_NO_LIMIT;
 	if (r->n_args == 0)
 		return 0;
 	q->prefix = r->args[0];
@@ -274,9 +282,10 @@ read_query(struct request *r, struct err *e)
 	for (i = 1; i < r->n_args; i += 2) {
 		keyword = take_keyword(r->args[i], query_keywords,
 		    QUERY_KEYWORDS, &seen, e);
-		if (keyword == -1 || need_value(query_keywords[keyword],
-		    r->n_args - i - 1, e) == -1)
+		if (keyword == -1)
 			return -1;
+		if (i + 1 == r->n_args)
+			return no_value(query_keywords[keyword], e);
 		if (read_query_option(q, keyword, r->args[i + 1], e) == -1)
 			return -1;
 	}

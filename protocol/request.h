@@ -31,14 +31,14 @@ int job_status_parse(struct slice s);
 /* Slices point into the line, and live as long as it. */
 struct request_set {
 	struct slice job;
-	int64_t due_ns;	    /* unless due_is_cron */
-	bool due_is_cron;   /* `cron` for <when> */
+	int64_t due_ns;	  /* unless due_is_cron */
+	bool due_is_cron; /* `cron` for <when> */
 	bool nx, xx;
-	int64_t every_ns;   /* 0: none */
-	struct slice cron;  /* ptr NULL: none */
-	struct slice zone;  /* ptr NULL: none */
-	int64_t until_ns;   /* 0: none */
-	int64_t jitter_ns;  /* 0: none */
+	int64_t every_ns;     /* 0: none */
+	struct slice cron;    /* ptr NULL: none */
+	struct slice zone;    /* ptr NULL: none */
+	int64_t until_ns;     /* 0: none */
+	int64_t jitter_ns;    /* 0: none */
 	struct slice payload; /* ptr NULL: none; may be empty */
 };
 
@@ -60,16 +60,18 @@ struct request {
 	const struct command *command; /* NULL when unknown */
 	const struct slice *words;     /* all of the line, id included */
 	size_t n_words;
-	const struct slice *args;      /* after the command words */
+	const struct slice *args; /* after the command words */
 	size_t n_args;
 	union {
 		struct request_set set;
 		struct request_query query;
 		struct request_rule_set rule_set;
-		struct slice name; /* the one identifier: GET, INFO, REMOVE,
-				    * RUN, RULE GET, PAUSE, RESUME, REMOVERULE */
-		struct slice text; /* AUTH secret, PING word, LISTRULES prefix;
-				    * ptr NULL when not given */
+		/* The one identifier: GET, INFO, REMOVE, RUN, RULE GET, RULE
+		 * PAUSE, RULE RESUME, REMOVERULE. */
+		struct slice name;
+		/* AUTH secret, PING word, LISTRULES prefix; ptr NULL when not
+		 * given. */
+		struct slice text;
 	} u;
 };
 

@@ -42,7 +42,7 @@ enum option_type {
 #define BOUNDS_CODES BOUNDS_NUMBER
 
 #define OPTION(name, type, def, min, max, admin, help) \
-	{#name, TYPE_##type, def, BOUNDS_##type(min, max), admin},
+	{ #name, TYPE_##type, def, BOUNDS_##type(min, max), admin },
 
 static const struct option {
 	const char *name;
@@ -84,7 +84,7 @@ parse_decimal(struct slice s, unsigned places, uint64_t *out)
 {
 	const char *dot = s.len == 0 ? NULL : memchr(s.ptr, '.', s.len);
 	size_t n = dot == NULL ? s.len : (size_t)(dot - s.ptr);
-	struct slice fraction = {0};
+	struct slice fraction = { 0 };
 	uint64_t whole, part = 0;
 	size_t i;
 
@@ -109,8 +109,14 @@ static const struct suffix {
 	const char *name;
 	unsigned shift;
 } suffixes[] = {
-	{"GiB", 30}, {"MiB", 20}, {"KiB", 10},
-	{"G", 30}, {"M", 20}, {"K", 10}, {"B", 0}, {"", 0},
+	{ "GiB", 30 },
+	{ "MiB", 20 },
+	{ "KiB", 10 },
+	{ "G", 30 },
+	{ "M", 20 },
+	{ "K", 10 },
+	{ "B", 0 },
+	{ "", 0 },
 };
 
 static int
@@ -198,8 +204,8 @@ take_codes(struct slice *s, uint64_t *low, uint64_t *high)
 	if (token_u64(slice_of(s->ptr, first), CODE_MAX, low) == -1)
 		return -1;
 	*high = *low;
-	if (dash != NULL && token_u64(slice_of(dash + 1, n - first - 1),
-	    CODE_MAX, high) == -1)
+	if (dash != NULL &&
+	    token_u64(slice_of(dash + 1, n - first - 1), CODE_MAX, high) == -1)
 		return -1;
 	n += comma != NULL;
 	*s = slice_of(s->ptr + n, s->len - n);
@@ -285,6 +291,7 @@ static const char *
 text_fault(enum rule_option_id id, struct slice v)
 {
 	struct err ignored;
+	bool has_nul;
 	size_t n;
 
 	if (v.len > (size_t)options[id].max)
@@ -293,14 +300,16 @@ text_fault(enum rule_option_id id, struct slice v)
 	case OPTION_env:
 		if (name_length(v) == 0)
 			return "not NAME=value";
-		return memchr(v.ptr, '\0', v.len) == NULL ? NULL :
-		    "a NUL byte in the value";
+		has_nul = memchr(v.ptr, '\0', v.len) != NULL;
+		return has_nul ? "a NUL byte in the value" : NULL;
 	case OPTION_secret:
 		n = name_length(v);
-		if (n == 0 || !token_is_identifier(slice_of(v.ptr + n + 1,
-		    v.len - n - 1), "secret", &ignored))
+		if (n == 0)
 			return "not NAME=secret_id";
-		return NULL;
+		v = slice_of(v.ptr + n + 1, v.len - n - 1);
+		return token_is_identifier(v, "secret", &ignored)
+		    ? NULL
+		    : "not NAME=secret_id";
 	case OPTION_success:
 		return is_codes(v) ? NULL : "not a list of codes";
 	case OPTION_user:
@@ -319,13 +328,13 @@ text_fault(enum rule_option_id id, struct slice v)
 
 /* *to = from without the value of the same NAME, and with v. */
 static int
-replace_by_name(struct strings *to, const struct strings *from,
-    struct slice v, struct err *e)
+replace_by_name(struct strings *to, const struct strings *from, struct slice v,
+    struct err *e)
 {
 	struct slice key = slice_of(v.ptr, name_length(v) + 1);
 	size_t i;
 
-	*to = (struct strings){0};
+	*to = (struct strings){ 0 };
 	for (i = 0; i < from->n; i++) {
 		struct slice old = strings_get(from, i);
 
@@ -353,7 +362,7 @@ set_text(struct rule_spec *spec, enum rule_option_id id, struct slice v,
 {
 	const struct option *o = &options[id];
 	const char *fault = text_fault(id, v);
-	struct strings next = {0};
+	struct strings next = { 0 };
 
 	if (fault != NULL)
 		return err_quote(e, ERR_INVALID, v, "option %s: %s:", o->name,
@@ -393,11 +402,12 @@ rule_option_defaults(struct rule_spec *spec)
 static enum rule_option_id
 find_option(struct slice name)
 {
-	enum rule_option_id id = 0;
+	enum rule_option_id id;
 
-	while (id < OPTION_COUNT &&
-	    !slice_eq(name, slice_str(options[id].name)))
-		id++;
+	for (id = 0; id < OPTION_COUNT; id++) {
+		if (slice_eq(name, slice_str(options[id].name)))
+			break;
+	}
 	return id;
 }
 
@@ -438,8 +448,7 @@ rule_spec_check(const struct rule_spec *spec, struct err *e)
 	    word_index(slice_str("on"), options[OPTION_network].words);
 
 	if (!network && spec->number[OPTION_sandbox] == SANDBOX_NONE)
-		return err_set(e, ERR_INVALID,
-		    "network=off needs a sandbox");
+		return err_set(e, ERR_INVALID, "network=off needs a sandbox");
 	return 0;
 }
 

@@ -42,7 +42,7 @@ strings_add(struct strings *s, struct slice v, struct err *e)
 int
 strings_copy(struct strings *to, const struct strings *from, struct err *e)
 {
-	*to = (struct strings){0};
+	*to = (struct strings){ 0 };
 	if (from->n == 0)
 		return 0;
 	if ((to->bytes = malloc(from->len)) == NULL)
@@ -57,7 +57,7 @@ void
 strings_free(struct strings *s)
 {
 	free(s->bytes);
-	*s = (struct strings){0};
+	*s = (struct strings){ 0 };
 }
 
 /* --- checking the arguments of a runner --- */
@@ -92,8 +92,7 @@ check_url(struct slice arg, const char *scheme, const char *tls_scheme,
 	if (!slice_eq(u.scheme, slice_str(scheme)) &&
 	    !slice_eq(u.scheme, slice_str(tls_scheme))) {
 		return err_quote(e, ERR_INVALID, u.scheme,
-		    "the url must be %s:// or %s://, not", scheme,
-		    tls_scheme);
+		    "the url must be %s:// or %s://, not", scheme, tls_scheme);
 	}
 	return 0;
 }
@@ -109,10 +108,10 @@ word_in_list(struct slice s, const char *const *list)
 	return NULL;
 }
 
-static const char *const http_methods[] = {
-    "GET", "POST", "PUT", "DELETE", NULL};
-static const char *const redis_verbs[] = {
-    "PUBLISH", "RPUSH", "LPUSH", "SET", NULL};
+static const char *const http_methods[] = { "GET", "POST", "PUT", "DELETE",
+	NULL };
+static const char *const redis_verbs[] = { "PUBLISH", "RPUSH", "LPUSH", "SET",
+	NULL };
 
 static int
 check_shell(const struct slice *args, size_t n, struct err *e)
@@ -199,25 +198,25 @@ static const struct form {
 	size_t min_args;
 	size_t max_args;
 	check_cb *check;
-	int url;		     /* which argument is one, or NO_WORD */
-	int verb;		     /* which argument is of verbs */
+	int url;  /* which argument is one, or NO_WORD */
+	int verb; /* which argument is of verbs */
 	const char *const *verbs;
 	const char *usage;
 } forms[RUNNER_COUNT] = {
-	[RUNNER_SHELL] = {"shell", 1, 1, check_shell, NO_WORD, NO_WORD, NULL,
-	    "shell <command>"},
-	[RUNNER_DIRECT] = {"direct", 1, RULE_ARGS_MAX, check_direct, NO_WORD,
-	    NO_WORD, NULL, "direct <executable> [args...]"},
-	[RUNNER_HTTP] = {"http", 2, 2, check_http, 1, 0, http_methods,
-	    "http <GET|POST|PUT|DELETE> <url>"},
-	[RUNNER_REDIS] = {"redis", 3, 3, check_redis, 0, 1, redis_verbs,
-	    "redis <url> <PUBLISH|RPUSH|LPUSH|SET> <key>"},
-	[RUNNER_AMQP] = {"amqp", 3, 3, check_amqp, 0, NO_WORD, NULL,
-	    "amqp <dsn> <exchange> <routing_key>"},
-	[RUNNER_AWF] = {"awf", 1, RULE_ARGS_MAX, check_awf, NO_WORD, NO_WORD,
-	    NULL, "awf <workflow> [--input k=v ...]"},
-	[RUNNER_AGENT] = {"agent", 0, RULE_ARGS_MAX, check_agent, NO_WORD,
-	    NO_WORD, NULL, "agent [executable args...]"},
+	[RUNNER_SHELL] = { "shell", 1, 1, check_shell, NO_WORD, NO_WORD, NULL,
+	    "shell <command>" },
+	[RUNNER_DIRECT] = { "direct", 1, RULE_ARGS_MAX, check_direct, NO_WORD,
+	    NO_WORD, NULL, "direct <executable> [args...]" },
+	[RUNNER_HTTP] = { "http", 2, 2, check_http, 1, 0, http_methods,
+	    "http <GET|POST|PUT|DELETE> <url>" },
+	[RUNNER_REDIS] = { "redis", 3, 3, check_redis, 0, 1, redis_verbs,
+	    "redis <url> <PUBLISH|RPUSH|LPUSH|SET> <key>" },
+	[RUNNER_AMQP] = { "amqp", 3, 3, check_amqp, 0, NO_WORD, NULL,
+	    "amqp <dsn> <exchange> <routing_key>" },
+	[RUNNER_AWF] = { "awf", 1, RULE_ARGS_MAX, check_awf, NO_WORD, NO_WORD,
+	    NULL, "awf <workflow> [--input k=v ...]" },
+	[RUNNER_AGENT] = { "agent", 0, RULE_ARGS_MAX, check_agent, NO_WORD,
+	    NO_WORD, NULL, "agent [executable args...]" },
 };
 
 const char *
@@ -356,7 +355,7 @@ void
 rule_spec_put_arg(struct buf *out, const struct rule_spec *spec, size_t i)
 {
 	struct slice arg = strings_get(&spec->args, i);
-	struct buf shown = {0};
+	struct buf shown = { 0 };
 
 	if ((int)i != forms[spec->runner].url) {
 		token_quote(out, arg);

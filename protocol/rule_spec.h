@@ -50,8 +50,8 @@ struct strings {
 struct rule_spec {
 	unsigned refs; /* main thread only */
 	enum runner runner;
-	struct strings args;		/* the words after the runner */
-	int64_t number[OPTION_COUNT];	/* every type but TEXT, LIST, CODES */
+	struct strings args;	      /* the words after the runner */
+	int64_t number[OPTION_COUNT]; /* every type but TEXT, LIST, CODES */
 	struct strings text[OPTION_COUNT]; /* TEXT, CODES: 0 or 1; LIST: n */
 };
 
@@ -83,8 +83,8 @@ void rule_spec_unref(struct rule_spec *spec); /* NULL is allowed */
  * reason, ERR_LIMIT; then *spec is unchanged. *admin is set to true when the
  * option needs that role.
  */
-int rule_spec_set_option(struct rule_spec *spec, struct slice pair,
-    bool *admin, struct err *e);
+int rule_spec_set_option(struct rule_spec *spec, struct slice pair, bool *admin,
+    struct err *e);
 
 /* What only holds across options (network=off needs a sandbox). */
 int rule_spec_check(const struct rule_spec *spec, struct err *e);
@@ -101,14 +101,12 @@ bool rule_option_is_default(const struct rule_spec *spec,
 /* The i-th string, i < n. */
 struct slice strings_get(const struct strings *s, size_t i);
 int strings_add(struct strings *s, struct slice v, struct err *e);
-int strings_copy(struct strings *to, const struct strings *from,
-    struct err *e);
+int strings_copy(struct strings *to, const struct strings *from, struct err *e);
 void strings_free(struct strings *s);
 
 /* Append argument i as a reply may show it: user info in a URL or DSN is
  * replaced by ***; quoted as one output word. */
-void rule_spec_put_arg(struct buf *out, const struct rule_spec *spec,
-    size_t i);
+void rule_spec_put_arg(struct buf *out, const struct rule_spec *spec, size_t i);
 
 /* Whether a `success` list such as "0,3,200-299" holds code. */
 bool rule_codes_match(struct slice codes, unsigned code);

@@ -17,7 +17,7 @@ struct slice {
 static inline struct slice
 slice_of(const char *ptr, size_t len)
 {
-	return (struct slice){.ptr = ptr, .len = len};
+	return (struct slice){ .ptr = ptr, .len = len };
 }
 
 static inline struct slice

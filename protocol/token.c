@@ -177,7 +177,7 @@ void
 token_fini(struct tokens *t)
 {
 	free(t->word);
-	*t = (struct tokens){0};
+	*t = (struct tokens){ 0 };
 }
 
 /* Bytes that an identifier may hold, which are also those that an output
@@ -353,8 +353,7 @@ token_u64(struct slice s, uint64_t max, uint64_t *out)
 		if (d > 9)
 			return -1;
 		/* 19 digits always fit, so most numbers skip the check. */
-		if (i >= 19 && (v > UINT64_MAX / 10 ||
-		    v * 10 > UINT64_MAX - d))
+		if (i >= 19 && (v > UINT64_MAX / 10 || v * 10 > UINT64_MAX - d))
 			return -1;
 		v = v * 10 + d;
 	}

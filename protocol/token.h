@@ -12,13 +12,13 @@
 #include "err.h"
 #include "slice.h"
 
-#define ID_MAX 255	   /* job, rule, channel, integration, secret */
+#define ID_MAX 255 /* job, rule, channel, integration, secret */
 #define REQUEST_ID_MAX 64
 #define PAYLOAD_MAX 32768
-#define LINE_MAX_DEFAULT 65536 /* bytes, the newline included */
-#define LINE_MAX_CEILING 131072	   /* highest max_line that can be set */
+#define LINE_MAX_DEFAULT 65536	/* bytes, the newline included */
+#define LINE_MAX_CEILING 131072 /* highest max_line that can be set */
 #define REPLY_LINE_MAX 196608
-#define TOKENS_MAX 4096	   /* words in one line; more is `too_long` */
+#define TOKENS_MAX 4096 /* words in one line; more is `too_long` */
 
 /* The words of one line. Reused from line to line: zero it once, token_fini
  * it at the end. */

@@ -12,6 +12,7 @@
 #define S_PER_MIN INT64_C(60)
 #define S_PER_HOUR INT64_C(3600)
 #define S_PER_DAY INT64_C(86400)
+#define NS_PER_DAY INT64_C(86400000000000)
 #define DATE_LEN 10  /* YYYY-MM-DD */
 #define CLOCK_LEN 8  /* HH:MM:SS */
 #define OFFSET_LEN 6 /* +HH:MM */
@@ -20,14 +21,14 @@ static const struct unit {
 	const char *name;
 	int64_t ns;
 } units[] = {
-	{"w", 7 * S_PER_DAY * NS_PER_S},
-	{"d", S_PER_DAY * NS_PER_S},
-	{"h", S_PER_HOUR * NS_PER_S},
-	{"m", S_PER_MIN * NS_PER_S},
-	{"s", NS_PER_S},
-	{"ms", NS_PER_MS},
-	{"us", NS_PER_US},
-	{"ns", 1},
+	{ "w", 7 * NS_PER_DAY },
+	{ "d", NS_PER_DAY },
+	{ "h", NS_PER_DAY / 24 },
+	{ "m", 60 * NS_PER_S },
+	{ "s", NS_PER_S },
+	{ "ms", NS_PER_MS },
+	{ "us", NS_PER_US },
+	{ "ns", 1 },
 };
 
 #define N_UNITS (sizeof(units) / sizeof(units[0]))
@@ -58,8 +59,11 @@ two_digits(const char *p)
 static int
 days_in_month(int year, int month)
 {
+	/* clang-format off */
 	static const int days[] = {
-	    31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+	};
+	/* clang-format on */
 	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 
 	return month == 2 && leap ? 29 : days[month - 1];
@@ -115,8 +119,9 @@ take_clock(struct slice *s, int64_t *seconds, int64_t *ns)
 	hour = two_digits(p);
 	minute = two_digits(p + 3);
 	second = two_digits(p + 6);
-	if (hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-	    second < 0 || second > 59)
+	if (hour < 0 || hour > 23)
+		return -1;
+	if (minute < 0 || minute > 59 || second < 0 || second > 59)
 		return -1;
 	*seconds = hour * S_PER_HOUR + minute * S_PER_MIN + second;
 	*ns = 0;
@@ -176,8 +181,7 @@ combine(int64_t seconds, int64_t fraction, struct slice word, int64_t *ns,
 
 /* The two words YYYY-MM-DD and HH:MM:SS[.fraction]. */
 static int
-parse_two_words(const struct slice *words, size_t n, int64_t *ns,
-    struct err *e)
+parse_two_words(const struct slice *words, size_t n, int64_t *ns, struct err *e)
 {
 	int64_t days, seconds, fraction;
 	struct slice clock;
@@ -318,7 +322,7 @@ static int
 take_term(struct slice *s, int64_t bare_ns, int64_t *sum)
 {
 	struct slice whole = take_digits(s);
-	struct slice fraction = {0};
+	struct slice fraction = { 0 };
 	int64_t unit_ns, part;
 	uint64_t count;
 
@@ -353,10 +357,8 @@ parse_duration(struct slice s, int64_t bare_ns, int64_t *ns, struct err *e)
 	int64_t sum = 0;
 
 	do {
-		if (take_term(&rest, bare_ns, &sum) == -1) {
-			return err_quote(e, ERR_INVALID, s,
-			    "invalid duration");
-		}
+		if (take_term(&rest, bare_ns, &sum) == -1)
+			return err_quote(e, ERR_INVALID, s, "invalid duration");
 		bare_ns = 0; /* in a chain, every number has its unit */
 	} while (rest.len != 0);
 	*ns = sum;
@@ -485,10 +487,9 @@ tstamp_civil_from_days(int64_t days, int64_t *year, unsigned *month,
 	int64_t z = days + EPOCH_SHIFT;
 	int64_t era = (z >= 0 ? z : z - (ERA_DAYS - 1)) / ERA_DAYS;
 	int64_t era_day = z - era * ERA_DAYS;
-	int64_t in_era = (era_day - era_day / 1460 + era_day / 36524 -
-	    era_day / 146096) / 365;
-	int64_t in_year =
-	    era_day - (365 * in_era + in_era / 4 - in_era / 100);
+	int64_t leap_days = era_day / 1460 - era_day / 36524 + era_day / 146096;
+	int64_t in_era = (era_day - leap_days) / 365;
+	int64_t in_year = era_day - (365 * in_era + in_era / 4 - in_era / 100);
 	int64_t mp = (5 * in_year + 2) / 153; /* month, March is 0 */
 
 	*day = (unsigned)(in_year - (153 * mp + 2) / 5 + 1);

@@ -8,11 +8,13 @@
 static struct slice
 before_any(struct slice s, const char *stop)
 {
-	size_t i = 0;
+	size_t n = strlen(stop);
+	size_t i;
 
-	while (i < s.len && (s.ptr[i] == '\0' ||
-	    strchr(stop, s.ptr[i]) == NULL))
-		i++;
+	for (i = 0; i < s.len; i++) {
+		if (memchr(stop, s.ptr[i], n) != NULL)
+			break;
+	}
 	return slice_of(s.ptr, i);
 }
 
@@ -37,7 +39,8 @@ cut(struct slice text, struct slice *scheme, struct slice *user_info,
 	authority = before_any(*rest, "/?#");
 	*rest = after(*rest, authority.len);
 	/* The last '@' ends it: one inside would else show half of it. */
-	for (at = authority.len; at > 0 && authority.ptr[at - 1] != '@';)
+	at = authority.len;
+	while (at > 0 && authority.ptr[at - 1] != '@')
 		at--;
 	*user_info = slice_of(authority.ptr, at == 0 ? 0 : at - 1);
 	*host_port = after(authority, at);
@@ -103,13 +106,13 @@ url_split(struct slice text, struct url *u, struct err *e)
 {
 	struct slice host_port;
 
-	if (has_bad_byte(text) || !cut(text, &u->scheme, &u->user_info,
-	    &host_port, &u->rest) || !is_scheme(u->scheme))
-		return err_set(e, ERR_INVALID, "it is no URL");
-	if (split_host(host_port, u) == -1) {
-		return err_quote(e, ERR_INVALID, host_port,
-		    "invalid host or port");
-	}
+	if (has_bad_byte(text) ||
+	    !cut(text, &u->scheme, &u->user_info, &host_port, &u->rest) ||
+	    !is_scheme(u->scheme))
+		return err_set(e, ERR_INVALID, "malformed");
+	/* Not quoted: of a malformed URL this may be half a password. */
+	if (split_host(host_port, u) == -1)
+		return err_set(e, ERR_INVALID, "invalid host or port");
 	return 0;
 }
 

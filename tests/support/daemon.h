@@ -59,8 +59,11 @@ void daemon_wait_log(struct daemon *d, const char *text);
 const char *daemon_path(const struct daemon *d, const char *name);
 
 /* Setup and teardown of a cmocka test whose state is a struct daemon, made
- * but not started: for cmocka_unit_test_setup_teardown. */
+ * but not started; DAEMON_TEST is such a test. */
 int daemon_setup(void **state);
 int daemon_teardown(void **state);
+
+#define DAEMON_TEST(f) \
+	cmocka_unit_test_setup_teardown(f, daemon_setup, daemon_teardown)
 
 #endif

@@ -15,7 +15,6 @@
 
 #include <cmocka.h>
 
-#include "daemon.h"
 #include "wire.h"
 
 void
@@ -43,6 +42,20 @@ wire_close(struct wire *w)
 	(void)close(w->fd);
 	free(w->buf);
 	*w = (struct wire){ .fd = -1 };
+}
+
+void
+wire_start(struct wire *w, struct daemon *d)
+{
+	daemon_start(d);
+	wire_open(w, d->port);
+}
+
+void
+wire_stop(struct wire *w, struct daemon *d)
+{
+	wire_close(w);
+	daemon_stop(d);
 }
 
 /* Wait for the events; what does not come in time fails the test. */
@@ -293,4 +306,28 @@ wire_row_u64(struct wire *w, const char *request, const char *key)
 	if (*text == '\0' || *end != '\0')
 		fail_msg("%s: %s is `%s`, no number", request, key, text);
 	return v;
+}
+
+static bool
+reply_matches(const char *reply, const char *expected)
+{
+	size_t n = strlen(expected), len = strlen(reply);
+
+	if (n >= 3 && strcmp(expected + n - 3, "...") == 0)
+		return strncmp(reply, expected, n - 3) == 0;
+	return len == n + 1 && memcmp(reply, expected, n) == 0;
+}
+
+void
+wire_play(struct wire *w, const struct step *steps)
+{
+	char *reply;
+
+	for (; steps->request != NULL; steps++) {
+		reply = wire_reply(w, steps->request);
+		if (!reply_matches(reply, steps->reply))
+			fail_msg("%s\n got:\n%s expected:\n%s", steps->request,
+			    reply, steps->reply);
+		free(reply);
+	}
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon.h"
+
 #define WIRE_LINE_MAX (256 * 1024)
 
 struct wire {
@@ -19,6 +21,10 @@ struct wire {
 
 void wire_open(struct wire *w, int port);
 void wire_close(struct wire *w);
+
+/* Start the server and connect; close and stop the server. */
+void wire_start(struct wire *w, struct daemon *d);
+void wire_stop(struct wire *w, struct daemon *d);
 
 void wire_send(struct wire *w, const char *text);
 void wire_send_bytes(struct wire *w, const void *bytes, size_t n);
@@ -42,6 +48,16 @@ void wire_expect_end(struct wire *w);
  * wire_ask_start only its beginning. */
 void wire_ask(struct wire *w, const char *request, const char *reply);
 void wire_ask_start(struct wire *w, const char *request, const char *start);
+
+/* A request and the whole of its reply: lines separated by newlines, none
+ * after the last. `...` at the end stands for anything more. */
+struct step {
+	const char *request;
+	const char *reply;
+};
+
+/* Play the steps up to the one without a request. */
+void wire_play(struct wire *w, const struct step *steps);
 
 /* Ask again until the reply begins so. */
 void wire_until(struct wire *w, const char *request, const char *start);

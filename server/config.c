@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_value.h"
 #include "ini.h"
 #include "token.h"
 #include "tstamp.h"
@@ -23,58 +24,10 @@
 #define LOGFILE_PATH_MAX 4080 /* room for ".base.tmp" */
 #define COUNT_MAX UINT32_MAX
 #define BYTES_MAX (INT64_C(1) << 50)
-/* Over a century: now plus this is still a time. */
-#define DURATION_MAX (UINT32_MAX * NS_PER_S)
-#define DECIMAL_ONE 10000
-#define DECIMAL_PLACES 4
+/* 5200 weeks: now plus a century is still a time. */
+#define DURATION_MAX (5200 * INT64_C(604800) * NS_PER_S)
 
 #define VARIABLE_MAX 64
-
-enum config_type {
-	TYPE_BOOL,
-	TYPE_COUNT,
-	TYPE_BYTES,
-	TYPE_DURATION,
-	TYPE_DECIMAL,
-	TYPE_STRING,
-	TYPE_WORD,
-	TYPE_STRINGS
-};
-
-static const size_t type_size[] = {
-	[TYPE_BOOL] = sizeof(CONFIG_C_BOOL),
-	[TYPE_COUNT] = sizeof(CONFIG_C_COUNT),
-	[TYPE_BYTES] = sizeof(CONFIG_C_BYTES),
-	[TYPE_DURATION] = sizeof(CONFIG_C_DURATION),
-	[TYPE_DECIMAL] = sizeof(CONFIG_C_DECIMAL),
-	[TYPE_STRING] = sizeof(CONFIG_C_STRING),
-	[TYPE_WORD] = sizeof(CONFIG_C_WORD),
-	[TYPE_STRINGS] = sizeof(CONFIG_C_STRINGS),
-};
-
-union value {
-	CONFIG_C_BOOL yes;
-	CONFIG_C_COUNT count;
-	CONFIG_C_BYTES bytes;
-	CONFIG_C_DURATION duration_ns;
-	CONFIG_C_DECIMAL decimal;
-	CONFIG_C_STRING string;
-	CONFIG_C_WORD word;
-	CONFIG_C_STRINGS strings;
-};
-
-struct config_key {
-	const char *section;
-	const char *key;
-	const char *name; /* section.key */
-	enum config_type type;
-	size_t offset; /* of the field in struct config */
-	const char *def;
-	const char *words; /* WORD: separated by '|' */
-	int64_t min;	   /* DECIMAL: in 1/DECIMAL_ONE */
-	int64_t max;
-	const char *help;
-};
 
 #define BOUNDS_BOOL(lo, hi) .max = 1
 #define BOUNDS_COUNT(lo, hi) .min = (lo), .max = (hi)
@@ -86,14 +39,14 @@ struct config_key {
 #define BOUNDS_STRINGS(lo, hi) .min = (lo), .max = (hi)
 
 static const struct config_key keys[CONFIG_COUNT] = {
-#define CONFIG(section_, key_, type_, def_, min_, max_, help_) \
-	[CONFIG_##section_##_##key_] = { .section = #section_, \
-		.key = #key_, \
-		.name = #section_ "." #key_, \
-		.type = TYPE_##type_, \
+#define CONFIG(section_, key_, type_, def_, min_, max_, help_)        \
+	[CONFIG_##section_##_##key_] = { .section = #section_,        \
+		.key = #key_,                                         \
+		.name = #section_ "." #key_,                          \
+		.type = TYPE_##type_,                                 \
 		.offset = offsetof(struct config, section_##_##key_), \
-		.def = (def_), \
-		BOUNDS_##type_(min_, max_), \
+		.def = (def_),                                        \
+		BOUNDS_##type_(min_, max_),                           \
 		.help = (help_) },
 #include "config.def"
 #undef CONFIG
@@ -111,30 +64,7 @@ static const struct {
 	{ "ALERT_QUEUE_DEPTH_THRESHOLD", CONFIG_alerts_queue_depth_warning },
 };
 
-/* Long forms first: they are the ones shown. */
-static const struct {
-	const char *suffix;
-	unsigned shift;
-} byte_units[] = {
-	{ "TiB", 40 },
-	{ "GiB", 30 },
-	{ "MiB", 20 },
-	{ "KiB", 10 },
-	{ "T", 40 },
-	{ "G", 30 },
-	{ "M", 20 },
-	{ "K", 10 },
-	{ "B", 0 },
-	{ "", 0 },
-};
-
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct slice
-skip(struct slice s, size_t n)
-{
-	return slice_of(s.ptr + n, s.len - n);
-}
 
 static void *
 field_of(struct config *c, const struct config_key *k)
@@ -146,392 +76,6 @@ static const void *
 value_of(const struct config *c, const struct config_key *k)
 {
 	return (const char *)c + k->offset;
-}
-
-/* ---- Text to values ---- */
-
-static int
-parse_bool(struct slice text, bool *yes, struct err *e)
-{
-	static const char *const words[] = { "false", "true", "off", "on", "no",
-		"yes", "0", "1" };
-	size_t i;
-
-	for (i = 0; i < COUNT_OF(words); i++) {
-		if (slice_eq(text, slice_str(words[i]))) {
-			*yes = i % 2 == 1;
-			return 0;
-		}
-	}
-	return err_quote(e, ERR_INVALID, text, "neither true nor false:");
-}
-
-static int
-parse_word(const struct config_key *k, struct slice text, int *index,
-    struct err *e)
-{
-	const char *word = k->words;
-	size_t n;
-	int i;
-
-	for (i = 0;; i++) {
-		n = strcspn(word, "|");
-		if (slice_eq(text, slice_of(word, n))) {
-			*index = i;
-			return 0;
-		}
-		if (word[n] == '\0')
-			break;
-		word += n + 1;
-	}
-	return err_quote(e, ERR_INVALID, text, "none of %s:", k->words);
-}
-
-/* A whole number with a unit of byte_units. */
-static int
-parse_bytes(struct slice s, int64_t *bytes)
-{
-	struct slice digits = s;
-	uint64_t number;
-	size_t i;
-
-	while (digits.len > 0 && isalpha((unsigned char)digits.ptr[digits.len - 1]))
-		digits.len--;
-	for (i = 0; i < COUNT_OF(byte_units); i++) {
-		if (slice_eq(skip(s, digits.len),
-			slice_str(byte_units[i].suffix)))
-			break;
-	}
-	if (i == COUNT_OF(byte_units) ||
-	    token_u64(digits, UINT64_C(1) << 60, &number) == -1 ||
-	    number > (UINT64_C(1) << 60) >> byte_units[i].shift)
-		return -1;
-	*bytes = (int64_t)(number << byte_units[i].shift);
-	return 0;
-}
-
-/* `12`, `0.25`: to 1/DECIMAL_ONE. */
-static int
-parse_decimal(struct slice s, int64_t *decimal)
-{
-	const char *point = memchr(s.ptr, '.', s.len);
-	struct slice whole = s;
-	struct slice places = slice_str("0");
-	uint64_t w;
-	uint64_t p;
-	size_t i;
-
-	if (point != NULL) {
-		whole.len = (size_t)(point - s.ptr);
-		places = skip(s, whole.len + 1);
-	}
-	if (places.len > DECIMAL_PLACES ||
-	    token_u64(whole, UINT32_MAX, &w) == -1 ||
-	    token_u64(places, UINT32_MAX, &p) == -1)
-		return -1;
-	for (i = places.len; i < DECIMAL_PLACES; i++)
-		p *= 10;
-	*decimal = (int64_t)(w * DECIMAL_ONE + p);
-	return 0;
-}
-
-static int
-parse_number(enum config_type type, struct slice text, int64_t *number,
-    struct err *e)
-{
-	uint64_t n = 0;
-
-	switch (type) {
-	case TYPE_COUNT:
-		if (token_u64(text, INT64_MAX, &n) == -1)
-			return err_quote(e, ERR_INVALID, text,
-			    "not a whole number:");
-		*number = (int64_t)n;
-		return 0;
-	case TYPE_BYTES:
-		if (parse_bytes(text, number) == -1)
-			return err_quote(e, ERR_INVALID, text,
-			    "not a size such as 64KiB:");
-		return 0;
-	case TYPE_DURATION:
-		return tstamp_parse_setting(text, number, e);
-	default:
-		if (parse_decimal(text, number) == -1)
-			return err_quote(e, ERR_INVALID, text,
-			    "not a number with at most %d places:",
-			    DECIMAL_PLACES);
-		return 0;
-	}
-}
-
-static int
-parse_string(const struct config_key *k, struct slice text, char **string,
-    struct err *e)
-{
-	if (text.len == 0 || slice_eq(text, slice_str("-"))) {
-		*string = NULL;
-		return k->min == 0 ? 0 :
-		    err_set(e, ERR_INVALID, "must not be empty");
-	}
-	if (text.len > (size_t)k->max)
-		return err_set(e, ERR_INVALID, "longer than %zu bytes",
-		    (size_t)k->max);
-	*string = strndup(text.ptr, text.len);
-	return *string == NULL ? err_nomem(e) : 0;
-}
-
-static int
-parse_strings(const struct config_key *k, struct slice raw,
-    struct strings *strings, struct err *e)
-{
-	memset(strings, 0, sizeof(*strings));
-	if (!slice_eq(raw, slice_str("-")) && ini_list(raw, strings, e) == -1)
-		goto fail;
-	if (strings->n < (size_t)k->min) {
-		(void)err_set(e, ERR_INVALID, "must not be empty");
-		goto fail;
-	}
-	if (strings->n > (size_t)k->max) {
-		(void)err_set(e, ERR_INVALID, "more than %zu items",
-		    (size_t)k->max);
-		goto fail;
-	}
-	return 0;
-fail:
-	strings_free(strings);
-	return -1;
-}
-
-/* ---- Values to text ---- */
-
-static void
-put_bytes(struct buf *out, int64_t bytes)
-{
-	size_t i = 0;
-
-	while (byte_units[i].shift > 0 &&
-	    (bytes == 0 || bytes % (INT64_C(1) << byte_units[i].shift) != 0))
-		i++;
-	buf_add_i64(out, bytes >> byte_units[i].shift);
-	if (byte_units[i].shift > 0)
-		buf_add_str(out, byte_units[i].suffix);
-}
-
-static void
-put_decimal(struct buf *out, int64_t decimal)
-{
-	int64_t places = decimal % DECIMAL_ONE;
-	int64_t one = DECIMAL_ONE;
-
-	buf_add_i64(out, decimal / DECIMAL_ONE);
-	if (places > 0)
-		buf_add_byte(out, '.');
-	while (places > 0) {
-		one /= 10;
-		buf_add_i64(out, places / one);
-		places %= one;
-	}
-}
-
-static void
-put_number(enum config_type type, int64_t number, struct buf *out)
-{
-	switch (type) {
-	case TYPE_BYTES:
-		put_bytes(out, number);
-		break;
-	case TYPE_DURATION:
-		tstamp_put_duration(out, number);
-		break;
-	case TYPE_DECIMAL:
-		put_decimal(out, number);
-		break;
-	default:
-		buf_add_i64(out, number);
-	}
-}
-
-static void
-put_word(const char *words, int index, struct buf *out)
-{
-	while (index-- > 0)
-		words += strcspn(words, "|") + 1;
-	buf_add(out, words, strcspn(words, "|"));
-}
-
-/* As ini_string reads it back. */
-static void
-put_quoted(struct slice s, struct buf *out)
-{
-	static const char bytes[] = "\"\\\n\r\t";
-	static const char letters[] = "\"\\nrt";
-	const char *known;
-	size_t i;
-
-	buf_add_byte(out, '"');
-	for (i = 0; i < s.len; i++) {
-		known = memchr(bytes, s.ptr[i], sizeof(bytes) - 1);
-		if (known != NULL)
-			buf_add_byte(out, '\\');
-		buf_add_byte(out,
-		    known == NULL ? s.ptr[i] : letters[known - bytes]);
-	}
-	buf_add_byte(out, '"');
-}
-
-static void
-put_string(const char *s, struct buf *out)
-{
-	if (s == NULL)
-		buf_add_byte(out, '-');
-	else if (s[0] == '"' || s[0] == '\'')
-		put_quoted(slice_str(s), out);
-	else
-		buf_add_str(out, s);
-}
-
-/* Whether the items can stand side by side with commas between them. */
-static bool
-is_plain(const struct strings *strings)
-{
-	struct slice s;
-	size_t i;
-	size_t j;
-
-	for (i = 0; i < strings->n; i++) {
-		s = strings_get(strings, i);
-		if (s.len == 0 || slice_eq(s, slice_str("-")))
-			return false;
-		for (j = 0; j < s.len; j++) {
-			if ((unsigned char)s.ptr[j] <= ' ' ||
-			    strchr(",\"'[", s.ptr[j]) != NULL)
-				return false;
-		}
-	}
-	return true;
-}
-
-static void
-put_strings(const struct strings *strings, struct buf *out)
-{
-	bool plain = is_plain(strings);
-	size_t i;
-
-	if (strings->n == 0)
-		buf_add_byte(out, '-');
-	for (i = 0; i < strings->n; i++) {
-		if (plain) {
-			buf_add_str(out, i == 0 ? "" : ",");
-			buf_add_slice(out, strings_get(strings, i));
-		} else {
-			buf_add_str(out, i == 0 ? "[" : ", ");
-			put_quoted(strings_get(strings, i), out);
-		}
-	}
-	if (!plain)
-		buf_add_byte(out, ']');
-}
-
-/* ---- One value ---- */
-
-static void
-clear(enum config_type type, void *value)
-{
-	if (type == TYPE_STRING)
-		free(*(char **)value);
-	if (type == TYPE_STRINGS)
-		strings_free(value);
-}
-
-static void
-store_number(enum config_type type, int64_t number, union value *v)
-{
-	switch (type) {
-	case TYPE_COUNT:
-		v->count = (uint32_t)number;
-		break;
-	case TYPE_BYTES:
-		v->bytes = (size_t)number;
-		break;
-	case TYPE_DURATION:
-		v->duration_ns = number;
-		break;
-	default:
-		v->decimal = (double)number / DECIMAL_ONE;
-	}
-}
-
-static int64_t
-load_number(enum config_type type, const void *value)
-{
-	switch (type) {
-	case TYPE_COUNT:
-		return *(const uint32_t *)value;
-	case TYPE_BYTES:
-		return (int64_t) * (const size_t *)value;
-	case TYPE_DURATION:
-		return *(const int64_t *)value;
-	default: /* DECIMAL: a multiple of 1/DECIMAL_ONE when it was stored */
-		return (int64_t)(*(const double *)value * DECIMAL_ONE + 0.5);
-	}
-}
-
-static int
-check_bounds(const struct config_key *k, int64_t number, struct err *e)
-{
-	bool above = number > k->max;
-	struct buf why = { 0 };
-
-	if (!above && number >= k->min)
-		return 0;
-	put_number(k->type, number, &why);
-	buf_add_str(&why, above ? " is above " : " is below ");
-	put_number(k->type, above ? k->max : k->min, &why);
-	if (why.failed)
-		(void)err_nomem(e);
-	else
-		(void)err_set(e, ERR_INVALID, "%.*s", (int)why.len, why.ptr);
-	buf_free(&why);
-	return -1;
-}
-
-/* A value whose quotes are gone. */
-static int
-parse_text(const struct config_key *k, struct slice text, union value *v,
-    struct err *e)
-{
-	int64_t number;
-
-	switch (k->type) {
-	case TYPE_BOOL:
-		return parse_bool(text, &v->yes, e);
-	case TYPE_WORD:
-		return parse_word(k, text, &v->word, e);
-	case TYPE_STRING:
-		return parse_string(k, text, &v->string, e);
-	default:
-		if (parse_number(k->type, text, &number, e) == -1 ||
-		    check_bounds(k, number, e) == -1)
-			return -1;
-		store_number(k->type, number, v);
-		return 0;
-	}
-}
-
-static int
-parse_value(const struct config_key *k, struct slice raw, union value *v,
-    struct err *e)
-{
-	struct buf text = { 0 };
-	int r;
-
-	if (k->type == TYPE_STRINGS)
-		return parse_strings(k, raw, &v->strings, e);
-	r = ini_string(raw, &text, e);
-	if (r == 0)
-		r = parse_text(k, buf_slice(&text), v, e);
-	buf_free(&text);
-	return r;
 }
 
 /* ---- Where a value came from ---- */
@@ -576,16 +120,16 @@ assign(struct config *c, enum config_id id, struct slice raw,
     const struct config_origin *from, struct err *e)
 {
 	const struct config_key *k = &keys[id];
-	union value v;
+	union config_value v;
 
-	if (parse_value(k, raw, &v, e) == -1)
+	if (config_value_parse(k, raw, &v, e) == -1)
 		return blame(c, k, from, e);
 	if (from->source < c->origin[id].source) {
-		clear(k->type, &v);
+		config_value_clear(k->type, &v);
 		return 0;
 	}
-	clear(k->type, field_of(c, k));
-	memcpy(field_of(c, k), &v, type_size[k->type]);
+	config_value_clear(k->type, field_of(c, k));
+	memcpy(field_of(c, k), &v, config_value_size(k->type));
 	c->origin[id] = *from;
 	return 0;
 }
@@ -613,7 +157,7 @@ config_fini(struct config *c)
 	size_t i;
 
 	for (i = 0; i < CONFIG_COUNT; i++)
-		clear(keys[i].type, field_of(c, &keys[i]));
+		config_value_clear(keys[i].type, field_of(c, &keys[i]));
 	free(c->file);
 	memset(c, 0, sizeof(*c));
 }
@@ -744,27 +288,33 @@ lookup(char *const *envp, const char *name)
 	return NULL;
 }
 
+static int
+read_variable(struct config *c, char *const *envp, const char *name,
+    enum config_id id, const struct config_origin *from, struct err *e)
+{
+	const char *value = lookup(envp, name);
+
+	return value == NULL ? 0 : assign(c, id, slice_str(value), from, e);
+}
+
 int
 config_read_env(struct config *c, char *const *envp, struct err *e)
 {
 	struct config_origin from = { .source = CONFIG_FROM_ENV };
 	char name[VARIABLE_MAX];
-	const char *value;
 	size_t i;
 
 	for (i = 0; i < COUNT_OF(aliases); i++) {
 		from.variable = aliases[i].variable;
-		value = lookup(envp, from.variable);
-		if (value != NULL && assign(c, aliases[i].id, slice_str(value),
-			&from, e) == -1)
+		if (read_variable(c, envp, from.variable, aliases[i].id, &from,
+			e) == -1)
 			return -1;
 	}
 	from.variable = NULL;
 	for (i = 0; i < CONFIG_COUNT; i++) {
 		variable_name(&keys[i], name);
-		value = lookup(envp, name);
-		if (value != NULL && assign(c, (enum config_id)i,
-			slice_str(value), &from, e) == -1)
+		if (read_variable(c, envp, name, (enum config_id)i, &from, e) ==
+		    -1)
 			return -1;
 	}
 	return 0;
@@ -787,12 +337,14 @@ config_set_pair(struct config *c, const char *pair, struct err *e)
 {
 	const char *equals = strchr(pair, '=');
 	struct slice name;
+	struct slice value;
 	struct err reason;
 
 	if (equals == NULL)
 		return err_set(e, ERR_INVALID, "--set %s: no =", pair);
 	name = slice_of(pair, (size_t)(equals - pair));
-	if (config_set(c, name, slice_str(equals + 1), CONFIG_FROM_FLAG, e) == 0)
+	value = slice_str(equals + 1);
+	if (config_set(c, name, value, CONFIG_FROM_FLAG, e) == 0)
 		return 0;
 	if (e->code != ERR_NOT_FOUND)
 		return -1; /* names the flag already */
@@ -834,8 +386,7 @@ config_load(struct config *c, const char *path, char *const *envp,
 /* ---- Checks across keys ---- */
 
 /* Blame the value of a key. Returns -1. */
-static int
-refuse(const struct config *c, enum config_id id, struct err *e,
+static int refuse(const struct config *c, enum config_id id, struct err *e,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 static int
@@ -982,48 +533,7 @@ config_number(const struct config *c, enum config_id id)
 void
 config_put_value(const struct config *c, enum config_id id, struct buf *out)
 {
-	const struct config_key *k = &keys[id];
-	const void *value = value_of(c, k);
-
-	switch (k->type) {
-	case TYPE_BOOL:
-		buf_add_byte(out, *(const bool *)value ? '1' : '0');
-		break;
-	case TYPE_WORD:
-		put_word(k->words, *(const int *)value, out);
-		break;
-	case TYPE_STRING:
-		put_string(*(char *const *)value, out);
-		break;
-	case TYPE_STRINGS:
-		put_strings(value, out);
-		break;
-	default:
-		put_number(k->type, load_number(k->type, value), out);
-	}
-}
-
-/* Such as "1 to 65535"; nothing where the type says it all. */
-static void
-put_range(const struct config_key *k, struct buf *out)
-{
-	switch (k->type) {
-	case TYPE_BOOL:
-		buf_add_str(out, " (true or false)");
-		break;
-	case TYPE_WORD:
-		buf_addf(out, " (%s)", k->words);
-		break;
-	case TYPE_STRING:
-	case TYPE_STRINGS:
-		break;
-	default:
-		buf_add_str(out, " (");
-		put_number(k->type, k->min, out);
-		buf_add_str(out, " to ");
-		put_number(k->type, k->max, out);
-		buf_add_byte(out, ')');
-	}
+	config_value_put(&keys[id], value_of(c, &keys[id]), out);
 }
 
 void
@@ -1032,14 +542,15 @@ config_put_sample(struct buf *out)
 	const char *section = "";
 	const struct config_key *k;
 
-	buf_add_str(out, "# tickd.conf, see tickd.conf(5). Every line that is "
+	buf_add_str(out,
+	    "# tickd.conf, see tickd.conf(5). Every line that is "
 	    "commented out\n# shows the default.\n");
 	for (k = keys; k < keys + CONFIG_COUNT; k++) {
 		if (strcmp(section, k->section) != 0)
 			buf_addf(out, "\n[%s]\n", k->section);
 		section = k->section;
 		buf_addf(out, "# %s", k->help);
-		put_range(k, out);
+		config_value_put_range(k, out);
 		buf_addf(out, "\n#%s = %s\n", k->key, k->def);
 	}
 }

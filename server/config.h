@@ -24,7 +24,8 @@ enum { TLS_MIN_1_2, TLS_MIN_1_3 };
 enum { PERSISTENCE_LOGFILE, PERSISTENCE_MEMORY };
 
 enum config_id {
-#define CONFIG(section, key, type, def, min, max, help) CONFIG_##section##_##key,
+#define CONFIG(section, key, type, def, min, max, help) \
+	CONFIG_##section##_##key,
 #include "config.def"
 #undef CONFIG
 	CONFIG_COUNT
@@ -61,8 +62,8 @@ struct config {
 #include "config.def"
 #undef CONFIG
 	struct config_origin origin[CONFIG_COUNT];
-	char *file;	      /* owned; names the file in messages */
-	bool ignored_http;    /* the file has ztick's [http]: worth a warning */
+	char *file;	   /* owned; names the file in messages */
+	bool ignored_http; /* the file has ztick's [http]: worth a warning */
 	bool ignored_telemetry;
 };
 

@@ -158,8 +158,8 @@ parse_section(struct ini *in, struct slice line, struct err *e)
 
 	if (close == NULL)
 		return ini_error(in, e, "section without a closing bracket");
-	in->section = trim(slice_of(line.ptr + 1,
-	    (size_t)(close - line.ptr) - 1));
+	in->section =
+	    trim(slice_of(line.ptr + 1, (size_t)(close - line.ptr) - 1));
 	if (in->section.len == 0)
 		return ini_error(in, e, "section without a name");
 	after = trim(skip(line, (size_t)(close - line.ptr) + 1));
@@ -272,8 +272,9 @@ take_item(struct slice *s, struct buf *scratch, struct strings *out,
 	size_t n = item_len(*s);
 
 	if (n == 0)
-		return err_set(e, ERR_INVALID, s->ptr[0] == ',' ?
-		    "empty item in the list" : "unbalanced quotes");
+		return err_set(e, ERR_INVALID,
+		    s->ptr[0] == ',' ? "empty item in the list"
+				     : "unbalanced quotes");
 	buf_clear(scratch);
 	if (ini_string(trim(slice_of(s->ptr, n)), scratch, e) == -1 ||
 	    strings_add(out, buf_slice(scratch), e) == -1)

@@ -26,7 +26,7 @@ struct ini {
 	unsigned line;	      /* of the item, from 1 */
 	struct slice section; /* empty before the first one */
 	struct slice key;
-	struct slice value;   /* raw: quotes and brackets are still there */
+	struct slice value; /* raw: quotes and brackets are still there */
 };
 
 /* The next enum ini_item, or -1 with ERR_INVALID beginning `file:line: `. */

@@ -307,7 +307,8 @@ size_t
 log_format(char out[LOG_LINE_MAX], enum log_format format, enum log_level level,
     int64_t now_ns, const char *event, const struct log_field *fields)
 {
-	struct line l = { .ptr = out, .cap = LOG_LINE_MAX - TAIL_MAX,
+	struct line l = { .ptr = out,
+		.cap = LOG_LINE_MAX - TAIL_MAX,
 		.format = format };
 	const struct log_field *f;
 

@@ -56,22 +56,27 @@ struct log_field {
 	} v;
 };
 
-#define LOG_SLICE(key_, slice_) \
-	((struct log_field){ .key = (key_), .kind = LOG_KIND_TEXT, \
+#define LOG_SLICE(key_, slice_)             \
+	((struct log_field){ .key = (key_), \
+	    .kind = LOG_KIND_TEXT,          \
 	    .v.text = (slice_) })
 #define LOG_STR(key_, str_) LOG_SLICE((key_), slice_str(str_))
-#define LOG_U64(key_, n_) \
-	((struct log_field){ .key = (key_), .kind = LOG_KIND_U64, \
+#define LOG_U64(key_, n_)                   \
+	((struct log_field){ .key = (key_), \
+	    .kind = LOG_KIND_U64,           \
 	    .v.u64 = (n_) })
-#define LOG_I64(key_, n_) \
-	((struct log_field){ .key = (key_), .kind = LOG_KIND_I64, \
+#define LOG_I64(key_, n_)                   \
+	((struct log_field){ .key = (key_), \
+	    .kind = LOG_KIND_I64,           \
 	    .v.i64 = (n_) })
-#define LOG_BOOL(key_, yes_) \
-	((struct log_field){ .key = (key_), .kind = LOG_KIND_BOOL, \
+#define LOG_BOOL(key_, yes_)                \
+	((struct log_field){ .key = (key_), \
+	    .kind = LOG_KIND_BOOL,          \
 	    .v.yes = (yes_) })
 /* A duration in nanoseconds, shown in milliseconds: name the key `..._ms`. */
-#define LOG_MS(key_, ns_) \
-	((struct log_field){ .key = (key_), .kind = LOG_KIND_MS, \
+#define LOG_MS(key_, ns_)                   \
+	((struct log_field){ .key = (key_), \
+	    .kind = LOG_KIND_MS,            \
 	    .v.i64 = (ns_) })
 /* The message of a struct err, and the text of an errno. */
 #define LOG_ERR(err_) LOG_STR("error", (err_)->msg)
@@ -86,10 +91,10 @@ struct log_field {
 #define LOG_TRACE(...) LOG_AT_(LOG_LEVEL_TRACE, __VA_ARGS__, LOG_END_)
 
 #define LOG_END_ ((struct log_field){ .kind = LOG_KIND_END })
-#define LOG_AT_(level_, event_, ...) \
-	do { \
-		if (log_enabled(level_)) \
-			log_event((level_), (event_), \
+#define LOG_AT_(level_, event_, ...)                                    \
+	do {                                                            \
+		if (log_enabled(level_))                                \
+			log_event((level_), (event_),                   \
 			    (const struct log_field[]){ __VA_ARGS__ }); \
 	} while (0)
 

@@ -86,21 +86,23 @@ parse_host_port(struct slice text, struct slice s, struct address *a,
 	if (rest.len < 2 || rest.ptr[0] != ':')
 		return err_quote(e, ERR_INVALID, text, "no port:");
 	if (memchr(rest.ptr + 1, ':', rest.len - 1) != NULL)
-		return err_quote(e, ERR_INVALID, text, "an IPv6 address needs brackets:");
+		return err_quote(e, ERR_INVALID, text,
+		    "an IPv6 address needs brackets:");
 	if (token_u64(skip(rest, 1), UINT16_MAX, &port) == -1)
-		return err_quote(e, ERR_INVALID, text, "the port is not a number up to 65535:");
+		return err_quote(e, ERR_INVALID, text,
+		    "port above 65535 or no number:");
 	a->port = (uint16_t)port;
 	return 0;
 }
 
 static int
-parse_path(struct slice text, struct slice s, struct address *a,
-    struct err *e)
+parse_path(struct slice text, struct slice s, struct address *a, struct err *e)
 {
 	if (s.len == 0)
 		return err_quote(e, ERR_INVALID, text, "no path:");
 	if (s.len > ADDRESS_PATH_MAX)
-		return err_quote(e, ERR_INVALID, text, "the path is over 107 bytes:");
+		return err_quote(e, ERR_INVALID, text,
+		    "the path is over 107 bytes:");
 	if (memchr(s.ptr, '\0', s.len) != NULL)
 		return err_quote(e, ERR_INVALID, text, "NUL byte:");
 	memcpy(a->path, s.ptr, s.len); /* *a was zeroed */

@@ -16,9 +16,9 @@ enum address_kind { ADDRESS_TCP, ADDRESS_TLS, ADDRESS_UNIX };
 
 struct address {
 	enum address_kind kind;
-	char host[ADDRESS_HOST_MAX + 1]; /* TCP, TLS; an IPv6 without brackets */
-	uint16_t port;			 /* TCP, TLS; 0: any */
-	char path[ADDRESS_PATH_MAX + 1]; /* UNIX */
+	char host[ADDRESS_HOST_MAX + 1]; /* an IPv6 without brackets */
+	uint16_t port;			 /* 0: any */
+	char path[ADDRESS_PATH_MAX + 1]; /* UNIX, which has no host */
 };
 
 /* `host:port`, `tls:host:port`, `unix:/path`; an IPv6 host in brackets.

@@ -35,9 +35,9 @@ static const char *const field_names[FIELD_COUNT] = { "secret", "secret_hash",
 struct loader {
 	struct auth *auth;
 	struct ini in;
-	size_t cap;		/* of auth->tokens */
-	struct ini section;	/* where the token being read begins */
-	unsigned seen;		/* its fields, a bit 1 << enum field_id each */
+	size_t cap;	    /* of auth->tokens */
+	struct ini section; /* where the token being read begins */
+	unsigned seen;	    /* its fields, a bit 1 << enum field_id each */
 };
 
 /* ---- Fields: the functions give the reason, set_field the place ---- */
@@ -45,8 +45,11 @@ struct loader {
 static int
 digest_of(struct slice s, unsigned char digest[AUTH_DIGEST_LEN])
 {
-	return EVP_Digest(s.len == 0 ? "" : s.ptr, s.len, digest, NULL,
-		   EVP_sha256(), NULL) == 1 ? 0 : -1;
+	const char *bytes = s.len == 0 ? "" : s.ptr;
+
+	if (EVP_Digest(bytes, s.len, digest, NULL, EVP_sha256(), NULL) != 1)
+		return -1;
+	return 0;
 }
 
 static int
@@ -254,7 +257,8 @@ begin_token(struct loader *l, struct err *e)
 		    (int)name.len, name.ptr);
 	name = slice_of(name.ptr + strlen(start), name.len - strlen(start));
 	if (!is_name(name))
-		return ini_error(&l->in, e, "[token.%.*s]: a name has 1 to %d "
+		return ini_error(&l->in, e,
+		    "[token.%.*s]: a name has 1 to %d "
 		    "letters, digits, dots, dashes and underscores",
 		    (int)name.len, name.ptr, AUTH_NAME_MAX);
 	if (auth_find_name(l->auth, name) != NULL)

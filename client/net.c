@@ -155,6 +155,16 @@ fail:
 }
 
 static int
+connect_failed(int error, struct failure *f, const char *host, const char *port)
+{
+	if (error == ETIMEDOUT || error == EAGAIN)
+		return failure_set(f, TICK_ERR_TIMEOUT,
+		    "connect %s:%s: no answer in time", host, port);
+	return failure_sys(f, TICK_ERR_CONNECT, error, "connect %s:%s", host,
+	    port);
+}
+
+static int
 open_unix(struct net *n, const struct net_address *a, int64_t deadline,
     struct failure *f)
 {
@@ -171,8 +181,7 @@ open_unix(struct net *n, const struct net_address *a, int64_t deadline,
 		(void)poll(NULL, 0, UNIX_RETRY_MS);
 	}
 	if (n->fd == -1)
-		return failure_sys(f, TICK_ERR_CONNECT, errno,
-		    "connect unix:%s", a->path);
+		return connect_failed(errno, f, "unix", a->path);
 	return 0;
 }
 
@@ -218,9 +227,7 @@ open_tcp(struct net *n, const struct net_address *a, int64_t deadline,
 	error = errno;
 	freeaddrinfo(list);
 	if (n->fd == -1)
-		return failure_sys(f,
-		    error == ETIMEDOUT ? TICK_ERR_TIMEOUT : TICK_ERR_CONNECT,
-		    error, "connect %s:%s", a->host, a->port);
+		return connect_failed(error, f, a->host, a->port);
 	/* Only costs latency when it fails. */
 	(void)setsockopt(n->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return 0;

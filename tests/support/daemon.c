@@ -189,36 +189,50 @@ daemon_wait_log(struct daemon *d, const char *text)
 		fail_msg("ended without `%s`:\n%s", text, d->log);
 }
 
+/* The port of the ready line. */
+static int
+port_of(const char *log)
+{
+	const char *listen = strstr(strstr(log, "msg=ready"), "listen=");
+	const char *colon = listen == NULL ? NULL : strchr(listen, ':');
+	long port = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
+
+	assert_in_range(port, 1, 65535);
+	return (int)port;
+}
+
+bool
+daemon_try_start(struct daemon *d)
+{
+	int status;
+
+	spawn(d);
+	if (log_gets(d, "msg=ready")) {
+		/* The line may still be on its way: wait for its end. */
+		daemon_wait_log(d, "recovery_ms=");
+		d->port = port_of(daemon_log(d));
+		return true;
+	}
+	status = reap(d);
+	if (!WIFEXITED(status))
+		fail_msg("signal %d:\n%s", WTERMSIG(status), daemon_log(d));
+	d->exit_status = WEXITSTATUS(status);
+	return false;
+}
+
 void
 daemon_start(struct daemon *d)
 {
-	const char *ready, *listen, *colon;
-
-	spawn(d);
-	daemon_wait_log(d, "msg=ready");
-	/* The line may still be on its way: wait for its last field. */
-	daemon_wait_log(d, "recovery_ms=");
-	ready = strstr(daemon_log(d), "msg=ready");
-	listen = strstr(ready, "listen=");
-	assert_non_null(listen);
-	colon = strchr(listen, ':');
-	assert_non_null(colon);
-	d->port = (int)strtol(colon + 1, NULL, 10);
-	assert_in_range(d->port, 1, 65535);
+	if (!daemon_try_start(d))
+		fail_msg("exit %d:\n%s", d->exit_status, daemon_log(d));
 }
 
 int
 daemon_start_refused(struct daemon *d)
 {
-	int status;
-
-	spawn(d);
-	if (log_gets(d, "msg=ready"))
-		fail_msg("it started:\n%s", d->log);
-	status = reap(d);
-	if (!WIFEXITED(status))
-		fail_msg("signal %d:\n%s", WTERMSIG(status), daemon_log(d));
-	return WEXITSTATUS(status);
+	if (daemon_try_start(d))
+		fail_msg("it started:\n%s", daemon_log(d));
+	return d->exit_status;
 }
 
 void

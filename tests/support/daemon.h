@@ -21,6 +21,7 @@ struct daemon {
 	size_t n_args;
 	pid_t pid;	  /* 0: not running */
 	int port;	  /* of the last start */
+	int exit_status;  /* of the last start that was refused */
 	int log_watch;	  /* inotify on the log file */
 	size_t log_start; /* where the last start began in the log */
 	char *log;	  /* what daemon_log returned last */
@@ -37,7 +38,11 @@ void daemon_arg(struct daemon *d, const char *arg);
 /* Start it and wait until it is ready. */
 void daemon_start(struct daemon *d);
 
-/* Start it where it must not get ready; returns its exit status. */
+/* Start it where it may be refused: false when it ended instead of getting
+ * ready, and exit_status says how. */
+bool daemon_try_start(struct daemon *d);
+
+/* Start it where it must be refused; returns its exit status. */
 int daemon_start_refused(struct daemon *d);
 
 /* SIGTERM; the exit status must be 0. */

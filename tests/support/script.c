@@ -15,6 +15,9 @@
 
 #define PATIENCE_MS 20000
 
+static int wrong(struct script *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 static int
 wrong(struct script *s, const char *fmt, ...)
 {

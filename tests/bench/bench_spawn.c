@@ -170,13 +170,13 @@ main(int argc, char **argv)
 	}
 	if (n == 0 || inflight == 0 || rounds == 0)
 		return 2;
-	grow(mib, files);
 	(void)sem_init(&woken, 0, 0);
 	o.max_inflight = inflight;
 	o.wake_arg = &woken;
 	if ((spec = rule_spec_parse(words, 2, &e)) == NULL ||
 	    (p = processor_start(&o, &e)) == NULL)
 		die(e.msg);
+	grow(mib, files); /* as the server does, after it has started */
 	for (i = 0; i < rounds; i++) {
 		bare_s += bare(n, inflight);
 		processor_s += with_processor(p, spec, &woken, n, inflight);

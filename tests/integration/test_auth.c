@@ -266,8 +266,8 @@ test_bad_token_files(void **state)
 		"[token.a]\nsecret = x\nnamespace = a.\nrole = boss\n",
 		"[token.a]\nsecret = x\nnamespace = a.\nrole = admin\n",
 		"[token.a]\nsecret = x\nnamespace = a.\nnosuch = 1\n",
-		"[token.a]\nsecret = x\nnamespace = a.\n"
-		"[token.b]\nsecret = x\nnamespace = b.\n",
+		("[token.a]\nsecret = x\nnamespace = a.\n"
+		 "[token.b]\nsecret = x\nnamespace = b.\n"),
 		"[nosuch]\nsecret = x\n",
 		"secret = x\n",
 	};

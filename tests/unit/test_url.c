@@ -1,0 +1,119 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "url.h"
+
+#define S(text) slice_of(text, sizeof(text) - 1)
+
+static void
+assert_slice(struct slice got, const char *want)
+{
+	assert_int_equal(got.len, strlen(want));
+	assert_memory_equal(got.ptr, want, got.len);
+}
+
+static void
+test_split(void **state)
+{
+	static const struct {
+		const char *text, *scheme, *user_info, *host;
+		uint16_t port;
+		const char *rest;
+	} rows[] = {
+		{ "http://h", "http", "", "h", 0, "" },
+		{ "http://h/", "http", "", "h", 0, "/" },
+		{ "http://h:80/a?b#c", "http", "", "h", 80, "/a?b#c" },
+		{ "http://h?b", "http", "", "h", 0, "?b" },
+		{ "http://u@h", "http", "u", "h", 0, "" },
+		{ "redis://u:p@h:65535/0", "redis", "u:p", "h", 65535, "/0" },
+		{ "redis://:p@h", "redis", ":p", "h", 0, "" },
+		{ "amqp://u:p@w@h/v", "amqp", "u:p@w", "h", 0, "/v" },
+		{ "http://h/a@b", "http", "", "h", 0, "/a@b" },
+		{ "http://[::1]", "http", "", "::1", 0, "" },
+		{ "http://u@[::1]:8080/x", "http", "u", "::1", 8080, "/x" },
+	};
+	struct url u;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(url_split(slice_str(rows[i].text), &u, &e),
+		    0);
+		assert_slice(u.scheme, rows[i].scheme);
+		assert_slice(u.user_info, rows[i].user_info);
+		assert_slice(u.host, rows[i].host);
+		assert_int_equal(u.port, rows[i].port);
+		assert_slice(u.rest, rows[i].rest);
+	}
+}
+
+static void
+test_split_refuses(void **state)
+{
+	const struct slice rows[] = { S(""), S("http"), S("http:"),
+		S("http:/"), S("http:/h"), S("http://"), S("http:///a"),
+		S("http://?q"), S("://h"), S("1http://h"), S("HTTP://h"),
+		S("http://:80"), S("http://u:p@"), S("http://h:"),
+		S("http://h:0"), S("http://h:65536"), S("http://h:8x"),
+		S("http://h:-1"), S("http://h h"), S("http://h\t"),
+		S("http://h\0x"), S("http://h\\@g"), S("http://[::1"),
+		S("http://[]"), S("http://[::1]x"), S("http://[::1]:"),
+		S("redis://:pa/ss@h") };
+	struct url u;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		e.code = ERR_INTERNAL;
+		assert_int_equal(url_split(rows[i], &u, &e), -1);
+		assert_int_equal(e.code, ERR_INVALID);
+		assert_null(strstr(e.msg, "pa"));
+	}
+}
+
+static void
+test_masked(void **state)
+{
+	static const struct {
+		const char *text, *shown;
+	} rows[] = {
+		{ "http://h/a", "http://h/a" },
+		{ "http://u:p@h/a", "http://***@h/a" },
+		{ "http://u@h", "http://***@h" },
+		{ "http://@h", "http://***@h" },
+		{ "redis://:p@h:1/2", "redis://***@h:1/2" },
+		{ "amqp://u:p@w@h/v", "amqp://***@h/v" },
+		{ "http://h/a@b", "http://h/a@b" },
+		{ "no url", "no url" },
+		{ "", "" },
+		{ "://@", "://***@" },
+	};
+	struct buf b = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		buf_clear(&b);
+		url_put_masked(&b, slice_str(rows[i].text));
+		assert_slice(buf_slice(&b), rows[i].shown);
+	}
+	buf_free(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_split_refuses),
+		cmocka_unit_test(test_masked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -178,6 +178,8 @@ jobs_prepare_run(struct jobs *j, uint32_t ref)
 static void
 plan_at(struct jobs *j, uint32_t ref, int64_t due_ns)
 {
+	if (due_ns < j->floor_ns)
+		due_ns = j->floor_ns;
 	if (jobs_get(j, ref)->heap_pos == HEAP_OUT) {
 		int rc = heap_insert(&j->due, ref, due_ns);
 
@@ -224,6 +226,13 @@ find_or_add(struct jobs *j, struct slice id)
 	}
 }
 
+static void
+tell(struct jobs *j, const struct job *job, bool removed)
+{
+	if (job->extra != NULL && j->changing != NULL)
+		j->changing(j->changing_ctx, job, removed);
+}
+
 /* Put the new plan in the place of the old; what the job has run stays. */
 static void
 adopt_plan(struct job *job, struct job_extra *extra)
@@ -234,7 +243,9 @@ adopt_plan(struct job *job, struct job_extra *extra)
 	}
 	free(job->extra->plan);
 	job->extra->plan = NULL;
-	job->extra->execution_id = 0; /* a run that goes on is no longer its */
+	/* A run that goes on is no longer this job's. */
+	job->extra->execution_id = 0;
+	job->extra->execution = NULL;
 	if (extra != NULL) {
 		job->extra->plan = extra->plan;
 		free(extra);
@@ -251,6 +262,7 @@ jobs_apply_set(struct jobs *j, const struct record_set *s,
 	if (ref == JOB_NONE)
 		return -1;
 	job = jobs_get(j, ref);
+	tell(j, job, false);
 	adopt_plan(job, extra);
 	job->due_ns = s->due_ns;
 	set_phase(j, job, PHASE_PLANNED);
@@ -267,6 +279,7 @@ jobs_apply_remove(struct jobs *j, struct slice id)
 	if (ref == RADIX_NONE)
 		return;
 	job = jobs_get(j, ref);
+	tell(j, job, true);
 	unplan(j, ref);
 	j->count[job_status(job)]--;
 	job_extra_free(job->extra);
@@ -300,6 +313,16 @@ apply_finish(struct jobs *j, uint32_t ref, const struct record_run *r)
 	}
 }
 
+static void
+apply_start(struct jobs *j, struct job *job, const struct record_run *r)
+{
+	job->extra->attempts = r->attempt;
+	job->extra->last_start_ns = r->started_ns;
+	if (job->extra->execution_id == r->execution_id &&
+	    job->phase == PHASE_QUEUED)
+		set_phase(j, job, PHASE_RUNNING);
+}
+
 int
 jobs_apply_run(struct jobs *j, enum record_type type,
     const struct record_run *r)
@@ -307,39 +330,36 @@ jobs_apply_run(struct jobs *j, enum record_type type,
 	uint32_t ref = radix_find(&j->index, r->job);
 	struct job *job;
 
-	if (ref == JOB_NONE || (type == RECORD_JOB_FINISH &&
-	    (r->flags & RECORD_FINISH_ORPHAN) != 0))
+	if (ref == JOB_NONE)
 		return 0;
-	if (jobs_prepare_run(j, ref) == -1)
-		return -1;
-	job = jobs_get(j, ref);
-	switch (type) {
-	case RECORD_JOB_TRIGGER:
+	if (type == RECORD_JOB_TRIGGER) {
+		if (jobs_prepare_run(j, ref) == -1)
+			return -1;
+		job = jobs_get(j, ref);
 		job->extra->execution_id = r->execution_id;
 		unplan(j, ref);
 		set_phase(j, job, PHASE_QUEUED);
-		break;
-	case RECORD_JOB_START:
-		job->extra->attempts = r->attempt;
-		job->extra->last_start_ns = r->started_ns;
-		if (job->extra->execution_id == r->execution_id &&
-		    job->phase == PHASE_QUEUED)
-			set_phase(j, job, PHASE_RUNNING);
-		break;
-	default:
-		apply_finish(j, ref, r);
+		return 0;
 	}
+	job = jobs_get(j, ref);
+	if (job->extra == NULL || (r->flags & RECORD_FINISH_ORPHAN) != 0)
+		return 0; /* the run of an earlier job of that name */
+	if (type == RECORD_JOB_START)
+		apply_start(j, job, r);
+	else
+		apply_finish(j, ref, r);
 	return 0;
 }
 
 uint32_t
-jobs_first_due(const struct jobs *j, int64_t now_ns)
+jobs_first_due(const struct jobs *j, int64_t now_ns, bool *missed)
 {
 	uint32_t ref;
 	int64_t due_ns;
 
 	if (!heap_first(&j->due, &ref, &due_ns) || due_ns > now_ns)
 		return JOB_NONE;
+	*missed = due_ns < j->floor_ns;
 	return ref;
 }
 
@@ -352,17 +372,15 @@ jobs_next_due(const struct jobs *j, int64_t *due_ns)
 }
 
 void
-jobs_take_due(struct jobs *j, uint32_t ref)
+jobs_take_due(struct jobs *j, uint32_t ref, uint64_t execution_id,
+    void *execution)
 {
-	heap_remove(&j->due, ref);
-	set_phase(j, jobs_get(j, ref), PHASE_TAKEN);
-}
+	struct job *job = jobs_get(j, ref);
 
-void
-jobs_put_back(struct jobs *j, uint32_t ref, int64_t at_ns)
-{
-	set_phase(j, jobs_get(j, ref), PHASE_PLANNED);
-	plan_at(j, ref, at_ns);
+	heap_remove(&j->due, ref);
+	job->extra->execution_id = execution_id;
+	job->extra->execution = execution;
+	set_phase(j, job, PHASE_TAKEN);
 }
 
 void

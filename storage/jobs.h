@@ -2,21 +2,19 @@
  * Every job: the owner of job objects, of the index by identifier and of the
  * due-time heap, which it keeps in step. Changes come only as records that
  * are durable (jobs_apply_*), the same way live and at recovery; besides
- * these, only taking a due job out of the plan (jobs_take_due) and putting it
- * back. Main thread.
+ * these, only taking a due job out of the plan (jobs_take_due). Main thread.
  *
  * Phases, and the record that makes each transition:
  *
- *	          SET                      TRIGGER          START
- *	(none) ---------> planned ------------------> queued -----> running
- *	                  |   ^                         ^ |            |
- *	         take_due |   | put_back          retry | | FINISH     | FINISH
- *	                  v   |                         | v            v
- *	                 taken --- TRIGGER --> queued   executed, failed, planned
+ *	 SET             take_due          TRIGGER           START
+ *	-----> planned ------------> taken --------> queued ------> running
+ *	          ^                                   |  ^             |
+ *	          |                     FINISH, retry |  +-------------+
+ *	          |   FINISH                          v      FINISH, retry
+ *	          +----------- a recurring job; others: executed, failed
  *
  * SET leads from every phase to planned, REMOVE from every phase to nothing,
- * TRIGGER (RUN) from every phase but running to queued. planned again after
- * a run: a recurring job.
+ * and RUN's TRIGGER from planned, executed and failed to queued.
  */
 #ifndef STORAGE_JOBS_H
 #define STORAGE_JOBS_H
@@ -52,7 +50,8 @@ struct job_plan {
 /* What only a job that has a plan of its own, or has run, needs. */
 struct job_extra {
 	struct job_plan *plan; /* owned; NULL: none */
-	uint64_t execution_id; /* of the run in queued and running; the last */
+	uint64_t execution_id; /* of the run in queued and running */
+	void *execution;       /* the scheduler's, of that run; or NULL */
 	int64_t last_start_ns, last_end_ns;
 	uint32_t attempts;
 	int32_t last_exit;
@@ -73,6 +72,12 @@ struct jobs {
 	struct radix index;
 	struct heap due;
 	size_t count[JOB_STATUS_COUNT];
+	/* Jobs set with an earlier due time are placed as if due now: what
+	 * stands before it in the heap was due while the server was down. */
+	int64_t floor_ns;
+	/* Told before a job that has run is set anew or removed; or NULL. */
+	void (*changing)(void *ctx, const struct job *job, bool removed);
+	void *changing_ctx;
 };
 
 #define JOB_NONE ARENA_NONE
@@ -123,14 +128,15 @@ void jobs_apply_remove(struct jobs *j, struct slice id);
 int jobs_apply_run(struct jobs *j, enum record_type type,
     const struct record_run *r);
 
-/* The first planned job with a due time <= now_ns, or JOB_NONE. */
-uint32_t jobs_first_due(const struct jobs *j, int64_t now_ns);
+/* The first planned job due at or before now_ns, or JOB_NONE; *missed: it
+ * was due before floor_ns. */
+uint32_t jobs_first_due(const struct jobs *j, int64_t now_ns, bool *missed);
 /* When the first of all is due: false when none is planned. */
 bool jobs_next_due(const struct jobs *j, int64_t *due_ns);
-/* planned -> taken: out of the heap. put_back: taken -> planned, to be looked
- * at again at `at_ns`, its due time unchanged. */
-void jobs_take_due(struct jobs *j, uint32_t ref);
-void jobs_put_back(struct jobs *j, uint32_t ref, int64_t at_ns);
+/* planned -> taken: out of the heap, for the run execution_id. Needs
+ * jobs_prepare_run. */
+void jobs_take_due(struct jobs *j, uint32_t ref, uint64_t execution_id,
+    void *execution);
 /* Look at a planned job again at at_ns, its due time unchanged. */
 void jobs_postpone(struct jobs *j, uint32_t ref, int64_t at_ns);
 

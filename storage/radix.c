@@ -1,19 +1,23 @@
 /*
- * A key is read as nibbles, the high half of each byte first; behind its last
- * byte comes END. A branch tests the nibble at one offset and has a child for
- * every value seen there; offsets that all keys below share are skipped. The
- * idea is Tony Finch's (qp trie); this one holds 32-bit references.
+ * A key is read as symbols: one for each byte that is usual in identifiers
+ * (digits, small letters, some signs), two for any other, END behind the last.
+ * So a level of the tree is a byte in most cases, and the order of symbols is
+ * the order of bytes. The place of a symbol is its offset: 2i for the first
+ * of byte i, 2i + 1 for the second. A branch tests the symbol at one offset
+ * and has a child for every value seen there; offsets at which all keys below
+ * are equal are skipped. The idea is Tony Finch's (qp trie, DNS trie); this
+ * one holds 32-bit references.
  *
- *     branch    one arena block of 4 + 4 * children bytes
- *       head    bits 0..16 which slots have a child: 0 is END, 1 + v nibble v;
- *               bits 17..25 the offset of the nibble it tests
- *       child   references in the order of their slots; with the top bit set
- *               one is a leaf, else a branch
+ *     branch    one arena block of 8 + 4 * children bytes
+ *       head    bits 0..54 the symbols that have a child,
+ *               bits 55..63 the offset it tests
+ *       child   references in the order of their symbols; with the top bit
+ *               set one is a leaf, else a branch
  *
  * (R1) A branch has at least two children.
  * (R2) Offsets grow on the way down. All keys below a branch are equal before
  *      its offset, and those below one child are equal at it too.
- * (R3) So END, slot 0, comes only at even offsets; its child is a leaf.
+ * (R3) So END, symbol 0, comes only at even offsets; its child is a leaf.
  *
  * As the tree skips what is equal, a way down proves nothing: the key of the
  * leaf at its end is compared with the one sought. Where the two differ first
@@ -25,13 +29,280 @@
 #include <string.h>
 
 #define LEAF_FLAG 0x80000000u
-#define OFFSET_SHIFT 17u
-#define BITMAP ((1u << OFFSET_SHIFT) - 1)
+#define OFFSET_SHIFT 55
+#define BITMAP ((1ULL << OFFSET_SHIFT) - 1)
 #define EQUAL UINT32_MAX /* the offset where equal keys differ */
 
 struct branch {
-	uint32_t head;
+	uint64_t head;
 	uint32_t child[];
+};
+
+/*
+ * The first symbol of a byte. Bytes that share one lie in the same block of
+ * 32, so their low five bits make the second.
+ */
+static const uint8_t first_symbol[256] = {
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	/* - . / */
+	2,
+	2,
+	2,
+	2,
+	2,
+	2,
+	2,
+	2,
+	2,
+	2,
+	2,
+	2,
+	2,
+	3,
+	4,
+	5,
+	/* 0-9 : */
+	6,
+	7,
+	8,
+	9,
+	10,
+	11,
+	12,
+	13,
+	14,
+	15,
+	16,
+	17,
+	17,
+	17,
+	17,
+	17,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	/* _ */
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	18,
+	19,
+	/* ` a-z */
+	20,
+	21,
+	22,
+	23,
+	24,
+	25,
+	26,
+	27,
+	28,
+	29,
+	30,
+	31,
+	32,
+	33,
+	34,
+	35,
+	36,
+	37,
+	38,
+	39,
+	40,
+	41,
+	42,
+	43,
+	44,
+	45,
+	46,
+	47,
+	47,
+	47,
+	47,
+	47,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	48,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	49,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	50,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
+	51,
 };
 
 static bool
@@ -54,18 +325,18 @@ leaf_key(const struct radix *r, uint32_t ref)
 
 /* The compiler's own is a library call on baseline x86-64. */
 static uint32_t
-count_bits(uint32_t x)
+count_bits(uint64_t x)
 {
-	x -= x >> 1 & 0x55555555u;
-	x = (x & 0x33333333u) + (x >> 2 & 0x33333333u);
-	x = (x + (x >> 4)) & 0x0f0f0f0fu;
-	return x * 0x01010101u >> 24;
+	x -= x >> 1 & 0x5555555555555555u;
+	x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+	return (uint32_t)(x * 0x0101010101010101u >> 56);
 }
 
 static uint32_t
 offset_of(const struct branch *b)
 {
-	return b->head >> OFFSET_SHIFT;
+	return (uint32_t)(b->head >> OFFSET_SHIFT);
 }
 
 static uint32_t
@@ -80,27 +351,27 @@ branch_bytes(uint32_t n)
 	return sizeof(struct branch) + n * sizeof(uint32_t);
 }
 
-/* The bit of the slot that the key takes at an offset. */
-static uint32_t
-slot_bit(struct slice key, uint32_t offset)
+/* The bit of the symbol that the key has at an offset. */
+static uint64_t
+symbol_bit(struct slice key, uint32_t offset)
 {
 	size_t i = offset / 2;
-	uint32_t byte;
+	unsigned char byte;
 
 	if (i >= key.len)
 		return 1;
 	byte = (unsigned char)key.ptr[i];
-	return 2u << (offset % 2 == 0 ? byte >> 4 : byte & 15);
+	return offset % 2 == 0 ? 1ULL << first_symbol[byte] : 2ULL << byte % 32;
 }
 
-/* How many children are in slots before the one of this bit. */
+/* How many children come before the one of this symbol. */
 static uint32_t
-child_index(const struct branch *b, uint32_t bit)
+child_index(const struct branch *b, uint64_t bit)
 {
 	return count_bits(b->head & (bit - 1));
 }
 
-/* Where two keys differ first: the offset of a nibble, or EQUAL. */
+/* The first offset at which two keys differ, or EQUAL. */
 static uint32_t
 difference(struct slice a, struct slice b)
 {
@@ -113,12 +384,14 @@ difference(struct slice a, struct slice b)
 		i++;
 	if (i == n)
 		return a.len == b.len ? EQUAL : (uint32_t)i * 2;
-	return (uint32_t)i * 2 + (((a.ptr[i] ^ b.ptr[i]) & 0xf0) == 0);
+	return (uint32_t)i * 2 +
+	    (first_symbol[(unsigned char)a.ptr[i]] ==
+		first_symbol[(unsigned char)b.ptr[i]]);
 }
 
 /*
  * A leaf whose key has the longest stretch in common with `key`: go down by
- * its nibbles, and anywhere once it is known to be missing, for by R2 all
+ * its symbols, and anywhere once it is known to be missing, for by R2 all
  * leaves below that point have the same in common with it. The tree is not
  * empty.
  */
@@ -129,7 +402,7 @@ nearest(const struct radix *r, struct slice key)
 
 	while (!is_leaf(ref)) {
 		const struct branch *b = branch_at(r, ref);
-		uint32_t bit = slot_bit(key, offset_of(b));
+		uint64_t bit = symbol_bit(key, offset_of(b));
 
 		ref = b->child[b->head & bit ? child_index(b, bit) : 0];
 	}
@@ -155,7 +428,7 @@ find_link(struct radix *r, struct slice key, uint32_t **above)
 		return NULL;
 	while (!is_leaf(*link)) {
 		struct branch *b = branch_at(r, *link);
-		uint32_t bit = slot_bit(key, offset_of(b));
+		uint64_t bit = symbol_bit(key, offset_of(b));
 
 		if ((b->head & bit) == 0)
 			return NULL;
@@ -174,7 +447,7 @@ radix_find(const struct radix *r, struct slice key)
 		return RADIX_NONE;
 	while (!is_leaf(ref)) {
 		const struct branch *b = branch_at(r, ref);
-		uint32_t bit = slot_bit(key, offset_of(b));
+		uint64_t bit = symbol_bit(key, offset_of(b));
 
 		if ((b->head & bit) == 0)
 			return RADIX_NONE;
@@ -185,8 +458,8 @@ radix_find(const struct radix *r, struct slice key)
 
 /* Put a branch before *link, with what is there and the new leaf. */
 static int
-split(struct radix *r, uint32_t *link, uint32_t offset, uint32_t old_bit,
-    uint32_t new_bit, uint32_t leaf)
+split(struct radix *r, uint32_t *link, uint32_t offset, uint64_t old_bit,
+    uint64_t new_bit, uint32_t leaf)
 {
 	uint32_t ref = arena_alloc(r->arena, branch_bytes(2));
 	struct branch *b;
@@ -194,7 +467,7 @@ split(struct radix *r, uint32_t *link, uint32_t offset, uint32_t old_bit,
 	if (ref == ARENA_NONE)
 		return -1;
 	b = branch_at(r, ref);
-	b->head = offset << OFFSET_SHIFT | old_bit | new_bit;
+	b->head = (uint64_t)offset << OFFSET_SHIFT | old_bit | new_bit;
 	b->child[old_bit > new_bit] = *link;
 	b->child[old_bit < new_bit] = leaf;
 	*link = ref;
@@ -203,7 +476,7 @@ split(struct radix *r, uint32_t *link, uint32_t offset, uint32_t old_bit,
 
 /* Give the branch at *link one more child. */
 static int
-grow(struct radix *r, uint32_t *link, uint32_t bit, uint32_t leaf)
+grow(struct radix *r, uint32_t *link, uint64_t bit, uint32_t leaf)
 {
 	uint32_t old = *link;
 	struct branch *from = branch_at(r, old);
@@ -225,10 +498,10 @@ grow(struct radix *r, uint32_t *link, uint32_t bit, uint32_t leaf)
 	return 0;
 }
 
-/* Take the child at an index, in the slot of this bit, out of the branch at
+/* Take the child of a symbol out of the branch at
  * *link, which has more than two. */
 static void
-shrink(struct radix *r, uint32_t *link, uint32_t bit)
+shrink(struct radix *r, uint32_t *link, uint64_t bit)
 {
 	uint32_t old = *link;
 	struct branch *from = branch_at(r, old);
@@ -255,8 +528,9 @@ int
 radix_insert(struct radix *r, struct slice key, uint32_t leaf, uint32_t *old)
 {
 	uint32_t *link = &r->root;
-	uint32_t near, offset, bit;
+	uint32_t near, offset;
 	struct slice near_key;
+	uint64_t bit;
 	int status;
 
 	assert(key.len <= RADIX_KEY_MAX && leaf - 1 < LEAF_FLAG - 1);
@@ -276,15 +550,15 @@ radix_insert(struct radix *r, struct slice key, uint32_t leaf, uint32_t *old)
 
 		if (offset_of(b) >= offset)
 			break;
-		bit = slot_bit(key, offset_of(b));
+		bit = symbol_bit(key, offset_of(b));
 		link = &b->child[child_index(b, bit)];
 	}
-	bit = slot_bit(key, offset);
+	bit = symbol_bit(key, offset);
 	if (!is_leaf(*link) && offset_of(branch_at(r, *link)) == offset)
 		status = grow(r, link, bit, leaf | LEAF_FLAG);
 	else
-		status = split(r, link, offset, slot_bit(near_key, offset), bit,
-		    leaf | LEAF_FLAG);
+		status = split(r, link, offset, symbol_bit(near_key, offset),
+		    bit, leaf | LEAF_FLAG);
 	if (status == 0)
 		r->n++;
 	return status;
@@ -322,7 +596,7 @@ radix_remove(struct radix *r, struct slice key)
 		*above = b->child[link == b->child];
 		arena_release(r->arena, ref, branch_bytes(2));
 	} else {
-		shrink(r, above, slot_bit(key, offset_of(b)));
+		shrink(r, above, symbol_bit(key, offset_of(b)));
 	}
 	return leaf;
 }
@@ -336,7 +610,8 @@ radix_longest_prefix(const struct radix *r, struct slice s)
 {
 	uint32_t best = RADIX_NONE;
 	uint32_t ref = r->root;
-	uint32_t common, bit;
+	uint32_t common;
+	uint64_t bit;
 
 	if (ref == 0)
 		return RADIX_NONE;
@@ -348,7 +623,7 @@ radix_longest_prefix(const struct radix *r, struct slice s)
 			return best;
 		if (b->head & 1)
 			best = b->child[0] & ~LEAF_FLAG;
-		bit = slot_bit(s, offset_of(b));
+		bit = symbol_bit(s, offset_of(b));
 		if ((b->head & bit) == 0)
 			return best;
 		ref = b->child[child_index(b, bit)];
@@ -374,7 +649,8 @@ radix_seek(struct radix_walk *w, const struct radix *r, struct slice from,
 {
 	uint32_t ref = r->root;
 	struct slice near_key;
-	uint32_t offset, bit;
+	uint32_t offset;
+	uint64_t bit;
 
 	w->radix = r;
 	w->depth = 0;
@@ -388,7 +664,7 @@ radix_seek(struct radix_walk *w, const struct radix *r, struct slice from,
 
 		if (offset_of(b) > offset)
 			break;
-		bit = slot_bit(from, offset_of(b));
+		bit = symbol_bit(from, offset_of(b));
 		push(w, ref, child_index(b, bit));
 		if (offset_of(b) == offset)
 			return;

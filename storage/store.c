@@ -13,10 +13,6 @@
 #include "recover.h"
 #include "wal.h"
 
-/*
- * Changes under way, counted by a hash of the name. Two names may share a
- * slot; then one waits for the other, which is all.
- */
 #define SLOTS (1u << 17)
 #define SLOT_CLAIMED 0x8000u /* somebody waits: nobody may pass him */
 #define SLOT_COUNT 0x7fffu
@@ -35,8 +31,8 @@ struct store {
 	uint16_t slot[SLOTS];
 };
 
-static uint32_t
-slot_of(enum store_kind kind, struct slice name)
+uint32_t
+store_slot(enum store_kind kind, struct slice name)
 {
 	uint64_t h = 0x9e3779b97f4a7c15u ^ (uint64_t)kind;
 	uint64_t word;
@@ -125,8 +121,6 @@ apply_job_remove(struct store *s, const struct record *r, struct err *e)
 	job = record_get_name(&in);
 	if (!record_done(&in))
 		return bad_record(e);
-	if (s->hooks.job_removed != NULL)
-		s->hooks.job_removed(s->hooks.ctx, job);
 	jobs_apply_remove(&s->jobs, job);
 	return 0;
 }
@@ -292,6 +286,8 @@ void
 store_set_hooks(struct store *s, const struct store_hooks *hooks)
 {
 	s->hooks = *hooks;
+	s->jobs.changing = hooks->job_changing;
+	s->jobs.changing_ctx = hooks->ctx;
 }
 
 struct jobs *
@@ -340,7 +336,7 @@ begin(struct store *s, enum store_kind kind, struct slice name,
 		(void)err_nomem(e);
 		return NULL;
 	}
-	op->slot = slot_of(kind, name);
+	op->slot = store_slot(kind, name);
 	op->done = w->done;
 	op->arg = w->arg;
 	op->note_len = (uint8_t)w->note.len;
@@ -488,25 +484,25 @@ store_rule_pause(struct store *s, struct slice rule, bool paused,
 }
 
 bool
-store_busy(const struct store *s, enum store_kind kind, struct slice name,
-    bool decides)
+store_busy(const struct store *s, uint32_t slot, bool decides)
 {
-	unsigned state = s->slot[slot_of(kind, name)];
+	unsigned state = s->slot[slot];
 
-	return decides ? state != 0 : (state & SLOT_CLAIMED) != 0 ||
-	    state == SLOT_COUNT;
+	if (decides)
+		return state != 0;
+	return (state & SLOT_CLAIMED) != 0 || state == SLOT_COUNT;
 }
 
 void
-store_claim(struct store *s, enum store_kind kind, struct slice name)
+store_claim(struct store *s, uint32_t slot)
 {
-	s->slot[slot_of(kind, name)] |= SLOT_CLAIMED;
+	s->slot[slot] |= SLOT_CLAIMED;
 }
 
 void
-store_unclaim(struct store *s, enum store_kind kind, struct slice name)
+store_unclaim(struct store *s, uint32_t slot)
 {
-	s->slot[slot_of(kind, name)] &= SLOT_COUNT;
+	s->slot[slot] &= SLOT_COUNT;
 }
 
 void

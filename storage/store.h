@@ -41,12 +41,13 @@ struct store_stats {
 	bool failing; /* the last commit was refused */
 };
 
-/* What the scheduler must know of changes as they are applied. */
+/* What the scheduler must know of changes, told just before they apply:
+ * that a job is set anew, or (removed) removed; and rules. */
 struct store_hooks {
 	void *ctx;
-	void (*job_removed)(void *ctx, struct slice job);
+	void (*job_changing)(void *ctx, const struct job *job, bool removed);
 	void (*rule_changed)(void *ctx, struct rule *rule);
-	void (*rule_removed)(void *ctx, struct rule *rule);
+	void (*rule_removed)(void *ctx, struct rule *rule); /* already out */
 };
 
 struct store;
@@ -99,20 +100,23 @@ int store_rule_remove(struct store *s, struct slice rule,
 int store_rule_pause(struct store *s, struct slice rule, bool paused,
     const struct store_waiter *w, struct err *e);
 
-/* Which kind of name a change or decision is about. */
+/*
+ * Names with changes under way are counted in slots, by a hash: two names may
+ * share one, and then one waits for the other without need.
+ */
 enum store_kind { STORE_JOB, STORE_RULE };
+uint32_t store_slot(enum store_kind kind, struct slice name);
 
 /*
- * Whether the caller must wait before asking for a change to this name:
- * always while somebody who came earlier waits for it; and, when the decision
- * rests on the state (`decides`), while changes to it are under way. (Names
- * share slots: it may say yes without need.) Who waits claims the name, so
- * that no later change slips in, and unclaims it before asking again.
+ * Whether the caller must wait before asking for a change to a name of this
+ * slot: always while somebody who came earlier waits for it; and, when the
+ * decision rests on the state (`decides`), while changes are under way. Who
+ * waits claims the slot, so that no later change slips in, and unclaims it
+ * before asking again.
  */
-bool store_busy(const struct store *s, enum store_kind kind,
-    struct slice name, bool decides);
-void store_claim(struct store *s, enum store_kind kind, struct slice name);
-void store_unclaim(struct store *s, enum store_kind kind, struct slice name);
+bool store_busy(const struct store *s, uint32_t slot, bool decides);
+void store_claim(struct store *s, uint32_t slot);
+void store_unclaim(struct store *s, uint32_t slot);
 
 /* Hand what was asked for to the log writer, if it is idle. */
 void store_kick(struct store *s);

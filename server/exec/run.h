@@ -39,6 +39,7 @@ struct run {
 	char *rule;		/* identifier, terminated */
 	char *payload;		/* terminated; NULL: none */
 	size_t payload_len;
+	void *owner; /* main's: what it belongs to */
 
 	/* The result, by the processor. */
 	enum run_outcome outcome;

@@ -1,0 +1,77 @@
+/*
+ * The scheduler: takes due jobs out of the plan, finds their rule, holds or
+ * queues them, hands them to the processor, and records what became of them.
+ * It reads no clock and does no I/O: `now_ns` (wall clock) is an argument,
+ * records go to the store, runs through a callback. Main thread.
+ */
+#ifndef SCHED_SCHED_H
+#define SCHED_SCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "processor.h"
+#include "run.h"
+#include "store.h"
+
+#define SCHED_NEVER INT64_MAX
+#define SCHED_SLICE 256 /* due jobs taken in one call */
+
+struct sched;
+
+/* Hand a run to the processor: see processor_submit. */
+typedef bool sched_submit_cb(void *ctx, struct run *run);
+
+struct sched_options {
+	struct store *store; /* borrowed; its hooks become the scheduler's */
+	uint32_t framerate;
+	unsigned max_inflight;
+	sched_submit_cb *submit;
+	void *ctx;
+};
+
+struct sched *sched_new(const struct sched_options *o, struct err *e);
+/* The store must have been closed, or have no op of the scheduler left. */
+void sched_free(struct sched *s);
+
+/* Once, after recovery: takes up what was queued or running when the last
+ * server ended. 0, or -1 when memory is out. */
+int sched_recover(struct sched *s, int64_t now_ns, struct err *e);
+
+/*
+ * Take jobs that are due in the frame of now_ns, at most SCHED_SLICE, and
+ * start what can be started. Returns when to call again: now_ns when there is
+ * more to do at once (let others work first), SCHED_NEVER when nothing is
+ * planned. A job set meanwhile makes it earlier: ask sched_wake_ns.
+ */
+int64_t sched_tick(struct sched *s, int64_t now_ns);
+int64_t sched_wake_ns(const struct sched *s, int64_t now_ns);
+
+/* What the processor tells. */
+void sched_run_event(struct sched *s, const struct run_event *event,
+    int64_t now_ns);
+
+/* RUN <job>: due now, whatever its plan. 0 and the waiter will be told, or -1
+ * with ERR_NOT_FOUND, ERR_CONFLICT or ERR_LIMIT. The job must not be busy in
+ * the store. */
+int sched_run_job(struct sched *s, struct slice job,
+    const struct store_waiter *w, struct err *e);
+
+/* No run starts from now on; those that go on are recorded. */
+void sched_drain(struct sched *s);
+/* Whether all that was started has been recorded. */
+bool sched_idle(const struct sched *s);
+
+/* Why a job that is due does not run: `-`, `paused`, `storage` ... */
+const char *sched_hold_word(const struct sched *s, const struct job *job,
+    int64_t now_ns);
+
+struct sched_stats {
+	size_t pending;	 /* executions queued or held */
+	size_t inflight; /* executions running */
+};
+
+void sched_stats(const struct sched *s, struct sched_stats *out);
+
+#endif

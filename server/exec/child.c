@@ -130,7 +130,7 @@ watch(struct child *c, const struct vspawn_result *s)
 }
 
 int
-child_start(struct child *c, struct ev_loop *loop, void *stack,
+child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
     struct vspawn_plan *plan, struct vspawn_result *result)
 {
 	int i, rc;
@@ -140,7 +140,7 @@ child_start(struct child *c, struct ev_loop *loop, void *stack,
 	for (i = 0; i < OUTPUT_STREAMS; i++)
 		c->io[i].fd = plan->fd[1 + i] = -1;
 	if ((rc = pipes_open(c, plan)) == 0)
-		rc = vspawn(stack, plan, result);
+		rc = vspawn(v, plan, result);
 	else
 		*result = (struct vspawn_result){ .step = VSPAWN_PIPE,
 			.error = errno };

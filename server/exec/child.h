@@ -40,7 +40,7 @@ struct child {
  * Start what plan says; plan->fd[1] and [2] are filled here. 0, or -1 with
  * step and error in *result: nothing runs, nothing is left open.
  */
-int child_start(struct child *c, struct ev_loop *loop, void *stack,
+int child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
     struct vspawn_plan *plan, struct vspawn_result *result);
 
 /*

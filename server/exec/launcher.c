@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,29 +25,20 @@ copy_environment(struct launcher *l, struct err *e)
 int
 launcher_init(struct launcher *l, struct err *e)
 {
-	*l = (struct launcher){ .null_fd = -1 };
-	if ((l->stack = vspawn_stack_new()) == NULL) {
-		(void)err_sys(e, ERR_LIMIT, "cannot map a stack");
-		goto fail;
+	*l = (struct launcher){ 0 };
+	if (vspawner_init(&l->vspawner, e) == -1)
+		return -1;
+	if (copy_environment(l, e) == -1) {
+		launcher_fini(l);
+		return -1;
 	}
-	if ((l->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) == -1) {
-		(void)err_sys(e, ERR_INTERNAL, "cannot open /dev/null");
-		goto fail;
-	}
-	if (copy_environment(l, e) == -1)
-		goto fail;
 	return 0;
-fail:
-	launcher_fini(l);
-	return -1;
 }
 
 void
 launcher_fini(struct launcher *l)
 {
-	if (l->null_fd != -1)
-		(void)close(l->null_fd); /* only read from */
-	vspawn_stack_free(l->stack);
+	vspawner_fini(&l->vspawner);
 	words_free(&l->argv);
 	words_free(&l->envp);
 	words_free(&l->server_envp);
@@ -143,7 +133,7 @@ make_plan(struct launcher *l, const struct rule_spec *spec,
 	*plan = (struct vspawn_plan){
 		.argv = l->argv.at,
 		.envp = l->envp.at,
-		.fd = { l->null_fd, -1, -1 },
+		.fd = { -1, -1, -1 },
 		.directory = text_option(spec, OPTION_directory),
 		.user = user,
 	};
@@ -195,7 +185,7 @@ start_as(struct launcher *l, struct run *run, struct child *c,
 	if (make_environment(l, run, user) == -1 || l->argv.failed)
 		return run_explain(run, "out of memory");
 	make_plan(l, run->spec, change ? user : NULL, &plan);
-	if (child_start(c, loop, l->stack, &plan, &result) == 0)
+	if (child_start(c, loop, &l->vspawner, &plan, &result) == 0)
 		return 0;
 	explain(&result, &plan, run);
 	return -1;

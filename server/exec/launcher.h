@@ -18,8 +18,7 @@ struct launcher {
 	struct words argv; /* the runner fills it before launcher_start */
 
 	/* launcher.c's own. */
-	void *stack;
-	int null_fd;
+	struct vspawner vspawner;
 	struct buf server_text;	  /* the server's environment when it started */
 	struct words server_envp; /* the entries of server_text */
 	struct words envp;	  /* of the run that is being started */

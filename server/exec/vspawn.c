@@ -1,8 +1,10 @@
 #include "vspawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -10,16 +12,20 @@
 #include <unistd.h>
 
 /*
- * clone(CLONE_VM | CLONE_VFORK): the child runs on the same memory, on a
- * stack of its own, while this thread is suspended until the child executes
- * its program or exits. So
+ * clone(CLONE_VM | CLONE_VFORK | CLONE_FILES): the child runs on the same
+ * memory, on a stack of its own, while this thread is suspended until the
+ * child executes its program or exits. So
  *  1. the child may report an error by plain assignment;
  *  2. only async-signal-safe calls are allowed, and none that reaches into
  *     the C library's idea of the process: its setuid() would change the
  *     server's other threads, hence the bare system calls;
  *  3. the code is not instrumented by sanitizers, which take it for a second
  *     thread on the first one's shadow state.
- * posix_spawn does the same but knows neither limits nor users.
+ *  4. the table of descriptors is the server's, too, until the child has
+ *     unshared it. Copying ten thousand connections only to close them would
+ *     take longer than all the rest; so the child's three are put on reserved
+ *     low numbers first, and it takes along no more than lies below.
+ * posix_spawn knows neither limits nor users, and copies the descriptors.
  */
 #define STACK_BYTES (256u * 1024) /* execvpe keeps a path and argv on it */
 #define GUARD_BYTES (64u * 1024)  /* any page size */
@@ -32,12 +38,13 @@
 #endif
 
 struct child_arg {
+	const struct vspawner *vspawner;
 	const struct vspawn_plan *plan;
 	struct vspawn_result *result;
 };
 
-void *
-vspawn_stack_new(void)
+static void *
+map_stack(void)
 {
 	void *stack;
 
@@ -46,17 +53,57 @@ vspawn_stack_new(void)
 	if (stack == MAP_FAILED)
 		return NULL;
 	if (mprotect(stack, GUARD_BYTES, PROT_NONE) == -1) {
-		vspawn_stack_free(stack);
+		(void)munmap(stack, GUARD_BYTES + STACK_BYTES);
 		return NULL;
 	}
 	return stack;
 }
 
-void
-vspawn_stack_free(void *stack)
+int
+vspawner_init(struct vspawner *v, struct err *e)
 {
-	if (stack != NULL)
-		(void)munmap(stack, GUARD_BYTES + STACK_BYTES);
+	int i;
+
+	*v = (struct vspawner){ .null_fd = -1, .fd = { -1, -1, -1 } };
+	if ((v->stack = map_stack()) == NULL) {
+		(void)err_sys(e, ERR_LIMIT, "cannot map a stack");
+		goto fail;
+	}
+	if ((v->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1) {
+		(void)err_sys(e, ERR_INTERNAL, "cannot open /dev/null");
+		goto fail;
+	}
+	for (i = 0; i < 3; i++)
+		if ((v->fd[i] = fcntl(v->null_fd, F_DUPFD_CLOEXEC, 3)) == -1) {
+			(void)err_sys(e, ERR_LIMIT,
+			    "cannot duplicate "
+			    "/dev/null");
+			goto fail;
+		}
+	return 0;
+fail:
+	vspawner_fini(v);
+	return -1;
+}
+
+/* Nothing was written: there is no error to miss. */
+static void
+close_any(int fd)
+{
+	if (fd != -1)
+		(void)close(fd);
+}
+
+void
+vspawner_fini(struct vspawner *v)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		close_any(v->fd[i]);
+	close_any(v->null_fd);
+	if (v->stack != NULL)
+		(void)munmap(v->stack, GUARD_BYTES + STACK_BYTES);
 }
 
 /* Ignored signals stay ignored across exec, SIGPIPE first of all; and a
@@ -75,17 +122,33 @@ reset_signals(void)
 	return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* A table of our own with the reserved descriptors in it. Before that is
+ * done, every change would hit the server's. */
 CHILD_CODE static int
-set_up(const struct vspawn_plan *plan)
+unshare_files(const struct vspawner *v)
+{
+	unsigned last = 2;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if ((unsigned)v->fd[i] > last)
+			last = (unsigned)v->fd[i];
+	if (close_range(last + 1, ~0u, CLOSE_RANGE_UNSHARE) == 0)
+		return 0;
+	return unshare(CLONE_FILES);
+}
+
+CHILD_CODE static int
+set_up(const struct vspawner *v)
 {
 	int i;
 
-	if (setpgid(0, 0) == -1)
+	if (unshare_files(v) == -1 || setpgid(0, 0) == -1)
 		return -1;
 	for (i = 0; i < 3; i++)
-		if (dup2(plan->fd[i], i) == -1)
+		if (dup2(v->fd[i], i) == -1)
 			return -1;
-	/* All of ours are close-on-exec; this is for what a library opens. */
+	/* Ours are all close-on-exec; this is for what a library opens. */
 	(void)close_range(3, ~0u, 0);
 	return reset_signals();
 }
@@ -136,7 +199,7 @@ child_main(void *arg)
 	struct vspawn_result *result = a->result;
 
 	result->step = VSPAWN_SETUP;
-	if (set_up(plan) == -1)
+	if (set_up(a->vspawner) == -1)
 		goto fail;
 	result->step = VSPAWN_LIMIT;
 	if (set_limits(plan) == -1)
@@ -164,25 +227,48 @@ restore_dumpable(int dumpable)
 		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
-int
-vspawn(void *stack, const struct vspawn_plan *plan,
-    struct vspawn_result *result)
+/* Put the plan's descriptors on the reserved numbers. */
+static int
+place_files(const struct vspawner *v, const struct vspawn_plan *plan)
 {
-	struct child_arg arg = { .plan = plan, .result = result };
-	char *top = (char *)stack + GUARD_BYTES + STACK_BYTES;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (plan->fd[i] != -1 &&
+		    dup3(plan->fd[i], v->fd[i], O_CLOEXEC) == -1)
+			return -1;
+	return 0;
+}
+
+/* Let go of them again: a pipe must not stay open here. Overwriting an open
+ * descriptor cannot fail. */
+static void
+release_files(const struct vspawner *v, const struct vspawn_plan *plan)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (plan->fd[i] != -1)
+			(void)dup3(v->null_fd, v->fd[i], O_CLOEXEC);
+}
+
+static int
+clone_child(struct child_arg *arg, struct vspawn_result *result)
+{
+	char *top = (char *)arg->vspawner->stack + GUARD_BYTES + STACK_BYTES;
+	bool other_user = arg->plan->user != NULL;
 	int dumpable = 0;
 
-	if (plan->user != NULL)
+	if (other_user)
 		dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
-	*result = (struct vspawn_result){ .step = VSPAWN_CLONE, .pidfd = -1 };
 	result->pid = clone(child_main, top,
-	    CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &arg,
+	    CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD, arg,
 	    &result->pidfd);
 	if (result->pid == -1) {
 		result->error = errno;
 		return -1;
 	}
-	if (plan->user != NULL)
+	if (other_user)
 		restore_dumpable(dumpable);
 	if (result->error == 0)
 		return 0;
@@ -190,4 +276,22 @@ vspawn(void *stack, const struct vspawn_plan *plan,
 	(void)waitpid(result->pid, NULL, __WALL);
 	(void)close(result->pidfd);
 	return -1;
+}
+
+int
+vspawn(struct vspawner *v, const struct vspawn_plan *plan,
+    struct vspawn_result *result)
+{
+	struct child_arg arg = { .vspawner = v,
+		.plan = plan,
+		.result = result };
+	int rc = -1;
+
+	*result = (struct vspawn_result){ .step = VSPAWN_CLONE, .pidfd = -1 };
+	if (place_files(v, plan) == -1)
+		result->error = errno;
+	else
+		rc = clone_child(&arg, result);
+	release_files(v, plan);
+	return rc;
 }

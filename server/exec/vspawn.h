@@ -50,18 +50,28 @@ struct vspawn_result {
 	int error; /* errno */
 };
 
-/* The stack children use until they exec. NULL with errno. */
-void *vspawn_stack_new(void);
-void vspawn_stack_free(void *stack);
+/* What children are born with. One spawn at a time. */
+struct vspawner {
+	void *stack;
+	int null_fd;
+	int fd[3]; /* reserved, see vspawn.c */
+};
+
+/*
+ * Descriptors 0, 1 and 2 must be open. To be called before the server opens
+ * its connections: what a child costs goes by the highest descriptor taken
+ * here. 0, or -1 and nothing is left.
+ */
+int vspawner_init(struct vspawner *v, struct err *e);
+void vspawner_fini(struct vspawner *v);
 
 /*
  * 0, or -1 when there is no child and nothing to wait for or to close. The
  * child has default signal actions, an empty signal mask, no descriptor but
  * 0, 1 and 2. All signals must be blocked in the calling thread: a handler
- * that ran in the child would run on the server's memory. One call at a time
- * for each stack.
+ * that ran in the child would run on the server's memory.
  */
-int vspawn(void *stack, const struct vspawn_plan *plan,
+int vspawn(struct vspawner *v, const struct vspawn_plan *plan,
     struct vspawn_result *result);
 
 #endif

@@ -97,8 +97,7 @@ test_parse(void **state)
 		{ "amqp amqps://h \"\" queue", NULL },
 		{ "amqp amqp://h fanout \"\"", NULL },
 		{ "awf deploy", NULL },
-		{ "awf deploy --input a=b --input \"c=d e\" --input f=",
-		    NULL },
+		{ "awf deploy --input a=b --input \"c=d e\" --input f=", NULL },
 		{ "agent", NULL },
 		{ "agent /usr/bin/agent --model x", NULL },
 		/* Only the URL of a runner that has one is masked. */
@@ -110,8 +109,8 @@ test_parse(void **state)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct rule_spec *spec = must_parse(rows[i].text);
 
-		assert_args(spec, rows[i].shown != NULL ?
-			rows[i].shown : rows[i].text);
+		assert_args(spec,
+		    rows[i].shown != NULL ? rows[i].shown : rows[i].text);
 		assert_int_equal(spec->refs, 1);
 		rule_spec_unref(spec);
 	}
@@ -128,8 +127,7 @@ test_parse_refuses(void **state)
 		{ "", ERR_SYNTAX, "a runner is missing" },
 		{ "bash x", ERR_INVALID, "unknown runner \"bash\"" },
 		{ "SHELL x", ERR_INVALID, NULL },
-		{ "shell", ERR_SYNTAX,
-		    "too few arguments: shell <command>" },
+		{ "shell", ERR_SYNTAX, "too few arguments: shell <command>" },
 		{ "shell a b", ERR_INVALID,
 		    "too many arguments: shell <command>" },
 		{ "shell \"\"", ERR_INVALID, "the command is empty" },
@@ -246,8 +244,7 @@ assert_option(const struct rule_spec *spec, enum rule_option_id id,
 	buf_free(&b);
 }
 
-#define OPTION(name, type, def, min, max, admin, help) \
-	{ #name, def, admin },
+#define OPTION(name, type, def, min, max, admin, help) { #name, def, admin },
 static const struct {
 	const char *name, *def;
 	bool admin;
@@ -278,9 +275,8 @@ test_defaults(void **state)
 		(void)strcpy(pair, table[i].name);
 		(void)strcat(pair, "=");
 		(void)strcat(pair, table[i].def);
-		assert_int_equal(rule_spec_set_option(spec, slice_str(pair),
-				     &admin, &e),
-		    0);
+		assert_int_equal(
+		    rule_spec_set_option(spec, slice_str(pair), &admin, &e), 0);
 		assert_int_equal(admin, table[i].admin);
 		assert_true(rule_option_is_default(spec, id));
 	}
@@ -470,8 +466,8 @@ test_set_option_refuses(void **state)
 			assert_string_equal(e.msg, rows[i].msg);
 	}
 	for (id = 0; id < OPTION_COUNT; id++)
-		assert_true(rule_option_is_default(spec,
-		    (enum rule_option_id)id));
+		assert_true(
+		    rule_option_is_default(spec, (enum rule_option_id)id));
 	rule_spec_unref(spec);
 }
 
@@ -530,8 +526,7 @@ test_limits_text(void **state)
 	memcpy(pair, "name=", 5);
 	memset(pair + 5, 'n', 256);
 	assert_int_equal(
-	    rule_spec_set_option(spec, slice_of(pair, 5 + 255), &admin, &e),
-	    0);
+	    rule_spec_set_option(spec, slice_of(pair, 5 + 255), &admin, &e), 0);
 	assert_int_equal(
 	    rule_spec_set_option(spec, slice_of(pair, 5 + 256), &admin, &e),
 	    -1);

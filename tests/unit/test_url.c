@@ -42,8 +42,7 @@ test_split(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(url_split(slice_str(rows[i].text), &u, &e),
-		    0);
+		assert_int_equal(url_split(slice_str(rows[i].text), &u, &e), 0);
 		assert_slice(u.scheme, rows[i].scheme);
 		assert_slice(u.user_info, rows[i].user_info);
 		assert_slice(u.host, rows[i].host);
@@ -55,15 +54,14 @@ test_split(void **state)
 static void
 test_split_refuses(void **state)
 {
-	const struct slice rows[] = { S(""), S("http"), S("http:"),
-		S("http:/"), S("http:/h"), S("http://"), S("http:///a"),
-		S("http://?q"), S("://h"), S("1http://h"), S("HTTP://h"),
-		S("http://:80"), S("http://u:p@"), S("http://h:"),
-		S("http://h:0"), S("http://h:65536"), S("http://h:8x"),
-		S("http://h:-1"), S("http://h h"), S("http://h\t"),
-		S("http://h\0x"), S("http://h\\@g"), S("http://[::1"),
-		S("http://[]"), S("http://[::1]x"), S("http://[::1]:"),
-		S("redis://:pa/ss@h") };
+	const struct slice rows[] = { S(""), S("http"), S("http:"), S("http:/"),
+		S("http:/h"), S("http://"), S("http:///a"), S("http://?q"),
+		S("://h"), S("1http://h"), S("HTTP://h"), S("http://:80"),
+		S("http://u:p@"), S("http://h:"), S("http://h:0"),
+		S("http://h:65536"), S("http://h:8x"), S("http://h:-1"),
+		S("http://h h"), S("http://h\t"), S("http://h\0x"),
+		S("http://h\\@g"), S("http://[::1"), S("http://[]"),
+		S("http://[::1]x"), S("http://[::1]:"), S("redis://:pa/ss@h") };
 	struct url u;
 	struct err e;
 	size_t i;

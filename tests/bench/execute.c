@@ -24,6 +24,11 @@
 
 #define BATCH 256 /* requests in flight */
 
+/* One stream a direction: a socket cannot be turned round as stdio would. */
+struct client {
+	FILE *in, *out;
+};
+
 struct results {
 	struct latency lateness;
 	int64_t first_due_ns;
@@ -31,14 +36,14 @@ struct results {
 	uint64_t failed;
 };
 
-static FILE *
+static struct client
 connect_to(const char *address)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *ai;
 	const char *colon = strrchr(address, ':');
 	char host[256];
-	FILE *f;
+	struct client c;
 	int fd, status;
 
 	if (colon == NULL || (size_t)(colon - address) >= sizeof(host))
@@ -51,17 +56,19 @@ connect_to(const char *address)
 	if (fd == -1 || connect(fd, ai->ai_addr, ai->ai_addrlen) == -1)
 		err(1, "connect %s", address);
 	freeaddrinfo(ai);
-	if ((f = fdopen(fd, "r+")) == NULL)
+	c.in = fdopen(fd, "r");
+	c.out = fdopen(dup(fd), "w");
+	if (c.in == NULL || c.out == NULL)
 		err(1, "fdopen");
-	return f;
+	return c;
 }
 
 static char *
-read_line(FILE *f)
+read_line(const struct client *c)
 {
 	static char line[4096];
 
-	if (fgets(line, sizeof(line), f) == NULL)
+	if (fgets(line, sizeof(line), c->in) == NULL)
 		errx(1, "the server closed the connection");
 	return line;
 }
@@ -86,26 +93,26 @@ take(const char *line, const char *key, int64_t *value)
 }
 
 static void
-plan(FILE *f, unsigned n, unsigned per_second, int64_t due_ns)
+plan(const struct client *c, unsigned n, unsigned per_second, int64_t due_ns)
 {
 	unsigned i, k;
 
 	for (i = 0; i < n; i += k) {
 		for (k = 0; k < BATCH && i + k < n; k++) {
-			(void)fprintf(f, "1 SET run.%u %lld\n", i + k,
+			(void)fprintf(c->out, "1 SET run.%u %lld\n", i + k,
 			    (long long)due_ns);
 			if (per_second != 0)
 				due_ns += 1000000000 / per_second;
 		}
-		(void)fflush(f);
+		(void)fflush(c->out);
 		for (k = 0; k < BATCH && i + k < n; k++)
-			if (strcmp(read_line(f), "1 OK\n") != 0)
+			if (strcmp(read_line(c), "1 OK\n") != 0)
 				errx(1, "SET was refused");
 	}
 }
 
 static void
-wait_done(FILE *f)
+wait_done(const struct client *c)
 {
 	const struct timespec pause = { .tv_nsec = 20000000 };
 	int64_t planned, triggered, target = -1;
@@ -114,9 +121,9 @@ wait_done(FILE *f)
 	/* What is planned besides stays planned: wait until no more is due. */
 	for (;;) {
 		planned = triggered = 0;
-		(void)fputs("1 STAT\n", f);
-		(void)fflush(f);
-		while (strcmp(line = read_line(f), "1 OK\n") != 0) {
+		(void)fputs("1 STAT\n", c->out);
+		(void)fflush(c->out);
+		while (strcmp(line = read_line(c), "1 OK\n") != 0) {
 			take(line, "jobs_planned", &planned);
 			take(line, "jobs_triggered", &triggered);
 		}
@@ -128,7 +135,7 @@ wait_done(FILE *f)
 }
 
 static void
-collect(FILE *f, unsigned n, struct results *r)
+collect(const struct client *c, unsigned n, struct results *r)
 {
 	int64_t due, start, end;
 	unsigned i;
@@ -136,9 +143,9 @@ collect(FILE *f, unsigned n, struct results *r)
 
 	for (i = 0; i < n; i++) {
 		due = start = end = 0;
-		(void)fprintf(f, "1 INFO run.%u\n", i);
-		(void)fflush(f);
-		while (strcmp(line = read_line(f), "1 OK\n") != 0) {
+		(void)fprintf(c->out, "1 INFO run.%u\n", i);
+		(void)fflush(c->out);
+		while (strcmp(line = read_line(c), "1 OK\n") != 0) {
 			if (strncmp(line, "1 ERROR", 7) == 0)
 				errx(1, "INFO: %s", line);
 			if (strcmp(line, "1 status failed\n") == 0)
@@ -162,7 +169,7 @@ main(int argc, char **argv)
 	static struct results r;
 	struct timespec pause;
 	int64_t last_due_ns;
-	FILE *f;
+	struct client c;
 	int opt;
 
 	while ((opt = getopt(argc, argv, "a:n:r:s:")) != -1)
@@ -186,9 +193,9 @@ main(int argc, char **argv)
 		errx(2,
 		    "usage: execute [-a host:port] [-n jobs] "
 		    "[-r a_second] [-s delay_ms]");
-	f = connect_to(address);
+	c = connect_to(address);
 	r.first_due_ns = now_ns() + (int64_t)delay_ms * 1000000;
-	plan(f, n, per_second, r.first_due_ns);
+	plan(&c, n, per_second, r.first_due_ns);
 
 	last_due_ns = r.first_due_ns;
 	if (per_second != 0)
@@ -196,8 +203,8 @@ main(int argc, char **argv)
 	pause.tv_sec = last_due_ns / 1000000000;
 	pause.tv_nsec = last_due_ns % 1000000000;
 	(void)clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &pause, NULL);
-	wait_done(f);
-	collect(f, n, &r);
+	wait_done(&c);
+	collect(&c, n, &r);
 	printf("{\"jobs\":%u,\"failed\":%llu,\"rate\":%.0f", n,
 	    (unsigned long long)r.failed,
 	    (double)n / ((double)(r.last_end_ns - r.first_due_ns) / 1e9));
@@ -205,6 +212,7 @@ main(int argc, char **argv)
 	    (double)latency_quantile(&r.lateness, 0.5) / 1e6,
 	    (double)latency_quantile(&r.lateness, 0.99) / 1e6);
 	printf(",\"lateness_max_ms\":%.3f}\n", (double)r.lateness.max_ns / 1e6);
-	(void)fclose(f);
+	(void)fclose(c.in);
+	(void)fclose(c.out);
 	return 0;
 }

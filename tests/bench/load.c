@@ -8,9 +8,9 @@
  *          [-i interval_us] [-w when]
  *
  * Jobs are bench.job.<13 digits>, counted from `first`. It ends after -n
- * requests or -t seconds and prints one line of JSON. With -i, one connection
- * sends a request every so often, and latency counts from when the request
- * was meant to be sent, so that a stall of the server is seen in full.
+ * requests, -t seconds or SIGTERM, and prints one line of JSON. With -i, one
+ * connection sends a request every so often, and latency counts from when the
+ * request was meant to be sent, so that a stall of the server is seen in full.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -20,6 +20,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -91,6 +92,15 @@ struct load {
 	uint64_t answered;
 	struct latency latency;
 };
+
+static volatile sig_atomic_t stopped;
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	stopped = 1;
+}
 
 static uint64_t
 mono_ns(void)
@@ -321,18 +331,20 @@ run_flat_out(struct load *l, struct conn *conns, unsigned n_conns, int epfd)
 	for (i = 0; i < n_conns; i++)
 		fill(l, &conns[i]);
 	while (l->answered < l->total) {
-		if ((n = epoll_wait(epfd, events, 256, 10000)) == -1)
+		n = epoll_wait(epfd, events, 256, 10000);
+		if (n == -1 && errno != EINTR)
 			err(1, "epoll_wait");
 		if (n == 0)
 			errx(1, "no reply for 10 s");
-		for (i = 0; i < (unsigned)n; i++) {
+		for (i = 0; n > 0 && i < (unsigned)n; i++) {
 			c = events[i].data.ptr;
 			if (events[i].events & ~(unsigned)EPOLLOUT)
 				receive(l, c);
 			fill(l, c);
 			conn_watch(c, epfd);
 		}
-		if (l->deadline_ns != 0 && mono_ns() >= l->deadline_ns)
+		if (stopped ||
+		    (l->deadline_ns != 0 && mono_ns() >= l->deadline_ns))
 			l->total = l->sent;
 	}
 }
@@ -346,7 +358,7 @@ run_paced(struct load *l, struct conn *c, uint64_t interval_ns)
 	struct timespec at;
 	ssize_t n;
 
-	while (l->sent < l->total &&
+	while (!stopped && l->sent < l->total &&
 	    (l->deadline_ns == 0 || due_ns < l->deadline_ns)) {
 		at.tv_sec = (time_t)(due_ns / 1000000000u);
 		at.tv_nsec = (long)(due_ns % 1000000000u);
@@ -498,6 +510,7 @@ main(int argc, char **argv)
 	for (i = 0; i < a.n_conns; i++)
 		conn_open(&l, &conns[i], a.address, epfd);
 
+	(void)signal(SIGTERM, on_signal);
 	start_ns = mono_ns();
 	if (a.seconds != 0)
 		l.deadline_ns = start_ns + a.seconds * 1000000000u;

@@ -231,7 +231,7 @@ lint: $(TIDY) lint-format lint-headers lint-cppcheck lint-shell lint-man ## Chec
 $(B)/lint/%.tidy: %.c .clang-tidy $(HEADERS) | deps
 	@mkdir -p $(@D)
 	$(call say,TIDY,$<)clang-tidy --quiet --warnings-as-errors='*' $< -- \
-		$(STD) $(call flags,$<)
+		$(STD) $(call flags,$<) 2>/dev/null
 	@touch $@
 
 lint-format: | deps

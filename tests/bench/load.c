@@ -296,7 +296,7 @@ conn_open(struct load *l, struct conn *c, const char *address, int epfd)
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
 
 	*c = (struct conn){ .fd = connect_to(address) };
-	c->out = malloc(l->depth * l->request_len);
+	c->out = malloc(l->depth * l->request_len + 1);
 	c->queue = calloc(l->depth, sizeof(*c->queue));
 	if (c->out == NULL || c->queue == NULL)
 		err(1, NULL);

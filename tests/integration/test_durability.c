@@ -49,20 +49,29 @@ model_step(uint64_t sum, uint32_t i)
 	return i % 3 == 2 ? sum - job_weight(i - 2) : sum + job_weight(i);
 }
 
+/* The number of a row `1 j<number> planned <due>`. */
+static uint32_t
+job_number(const char *row)
+{
+	uint32_t i = (uint32_t)strtoul(row + 3, NULL, 10);
+	char expected[64];
+
+	(void)snprintf(expected, sizeof(expected), "1 j%08u planned " T_2100,
+	    i);
+	assert_string_equal(row, expected);
+	return i;
+}
+
 /* The same sum of what the server lists. */
 static uint64_t
 listed_sum(struct wire *w)
 {
 	uint64_t sum = 0;
-	unsigned i;
 	char *line;
 
 	wire_send(w, "1 QUERY j\n");
-	while (strcmp(line = wire_line(w), "1 OK") != 0) {
-		assert_int_equal(sscanf(line, "1 j%08u planned " T_2100, &i),
-		    1);
-		sum += job_weight(i);
-	}
+	while (strcmp(line = wire_line(w), "1 OK") != 0)
+		sum += job_weight(job_number(line));
 	return sum;
 }
 
@@ -251,7 +260,6 @@ jobs_found(struct daemon *d, bool may_refuse)
 	struct wire w;
 	int n = 0;
 	char *line;
-	unsigned i;
 
 	if (!daemon_try_start(d)) {
 		assert_true(may_refuse);
@@ -260,10 +268,8 @@ jobs_found(struct daemon *d, bool may_refuse)
 	}
 	wire_open(&w, d->port);
 	wire_send(&w, "1 QUERY\n");
-	while (strcmp(line = wire_line(&w), "1 OK") != 0) {
-		assert_int_equal(sscanf(line, "1 j%08u planned", &i), 1);
-		assert_int_equal(i, n++);
-	}
+	while (strcmp(line = wire_line(&w), "1 OK") != 0)
+		assert_int_equal(job_number(line), n++);
 	wire_close(&w);
 	daemon_kill(d);
 	return n;

@@ -142,12 +142,13 @@ test_many_words(void **state)
 {
 	char *line = malloc(LINE_LIMIT);
 	struct wire w;
+	size_t n;
 	int i;
 
 	assert_non_null(line);
-	strcpy(line, "1 STAT");
-	for (i = 0; i < 30000; i++)
-		strcpy(line + 6 + 2 * i, " x");
+	n = (size_t)snprintf(line, LINE_LIMIT, "1 STAT");
+	for (i = 0; i < 30000; i++, n += 2)
+		memcpy(line + n, " x", 3);
 	wire_start(&w, *state);
 	wire_ask_start(&w, line, "1 ERROR too_long ");
 	wire_ask(&w, "2 PING", "2 OK");

@@ -34,16 +34,18 @@ mono_ms(void)
 static size_t
 resident(const struct daemon *d)
 {
-	char path[64];
-	size_t pages = 0, resident = 0;
+	char path[64], line[256], *end;
+	unsigned long pages;
 	FILE *f;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/statm", (int)d->pid);
 	f = fopen(path, "r");
 	assert_non_null(f);
-	assert_int_equal(fscanf(f, "%zu %zu", &pages, &resident), 2);
+	assert_non_null(fgets(line, sizeof(line), f));
 	(void)fclose(f);
-	return resident * (size_t)sysconf(_SC_PAGESIZE);
+	(void)strtoul(line, &end, 10); /* the size; then what is resident */
+	pages = strtoul(end, NULL, 10);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Set jobs j<first> .. j<first + n - 1>, many at a time. */

@@ -97,8 +97,10 @@ spawn(struct daemon *d)
 	int log_fd;
 
 	assert_int_equal(d->pid, 0);
-	if (path == NULL)
+	if (path == NULL) {
 		fail_msg("%s: %s", program(), strerror(errno));
+		return;
+	}
 	log_fd = open(daemon_path(d, LOG_NAME),
 	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	assert_int_not_equal(log_fd, -1);

@@ -1,0 +1,417 @@
+/*
+ * What options a command has is read off its usage in the command table:
+ * "[LIMIT <n>]" makes --limit one with a value, "[NX|XX]" makes --nx one
+ * without. A new command needs nothing here.
+ */
+#include "ctl_args.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "tstamp.h"
+
+/* Commands that have a plainer name in a shell. */
+static const struct alias {
+	const char *first;
+	const char *second; /* NULL: one word */
+	enum cmd_id id;
+} aliases[] = {
+	{ "rules", NULL, CMD_LISTRULES },
+	{ "rule", "list", CMD_LISTRULES },
+	{ "rule", "remove", CMD_REMOVERULE },
+};
+
+static int failed(struct ctl_args *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int
+failed(struct ctl_args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(a->error, sizeof(a->error), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+/*
+ * Keywords of a usage.
+ */
+
+struct slice
+ctl_keyword_next(const struct command *c, const char **at, bool *has_value)
+{
+	const char *p = *at != NULL ? *at : c->usage + strlen(c->words);
+	size_t n;
+
+	for (; *p != '\0'; p++) {
+		if (!isupper((unsigned char)*p))
+			continue;
+		for (n = 1; isupper((unsigned char)p[n]); n++)
+			;
+		*at = p + n;
+		*has_value = p[n] == ' ' && p[n + 1] == '<';
+		return slice_of(p, n);
+	}
+	return slice_of(NULL, 0);
+}
+
+struct slice
+ctl_keyword(const struct command *c, const char *name, size_t n,
+    bool *has_value)
+{
+	const char *at = NULL;
+	struct slice k;
+
+	while ((k = ctl_keyword_next(c, &at, has_value)).ptr != NULL) {
+		if (k.len == n && strncasecmp(k.ptr, name, n) == 0)
+			break;
+	}
+	return k;
+}
+
+/*
+ * The words after the command.
+ */
+
+static void
+add_word(struct ctl_args *a, const char *ptr, size_t len)
+{
+	a->words[a->n_words++] = (struct tick_word){ ptr, len };
+}
+
+static void
+add_arg(struct ctl_args *a, const char *ptr, size_t len)
+{
+	add_word(a, ptr, len);
+	a->n_args++;
+}
+
+static bool
+is_output_option(struct ctl_args *a, const char *word)
+{
+	if (strcmp(word, "--json") == 0)
+		a->form = FORM_JSON;
+	else if (strcmp(word, "--plain") == 0)
+		a->form = FORM_PLAIN;
+	else if (strcmp(word, "--table") == 0)
+		a->form = FORM_TABLE;
+	else if (strcmp(word, "--quiet") == 0)
+		a->quiet = true;
+	else
+		return false;
+	return true;
+}
+
+/* `--limit 10`, `--limit=10` or `--nx`. How many of argv it took, or -1. */
+static int
+add_option(struct ctl_args *a, char **argv)
+{
+	const char *name = argv[0] + 2;
+	const char *equals = strchr(name, '=');
+	size_t n = equals != NULL ? (size_t)(equals - name) : strlen(name);
+	bool has_value = false;
+	struct slice k = ctl_keyword(a->command, name, n, &has_value);
+
+	if (k.ptr == NULL)
+		return failed(a,
+		    "unknown option %s (-- before it makes it an argument)",
+		    argv[0]);
+	if (!has_value && equals != NULL)
+		return failed(a, "option --%.*s takes no value", (int)n, name);
+	if (has_value && equals == NULL && argv[1] == NULL)
+		return failed(a, "option %s needs a value", argv[0]);
+	/* The first argument is always the prefix, even when there is none. */
+	if (a->n_args == 0 && strstr(a->command->usage, " [prefix]") != NULL)
+		add_arg(a, "", 0);
+	add_arg(a, k.ptr, k.len);
+	if (!has_value)
+		return 1;
+	if (equals != NULL) {
+		add_arg(a, equals + 1, strlen(equals + 1));
+		return 1;
+	}
+	add_arg(a, argv[1], strlen(argv[1]));
+	return 2;
+}
+
+/* A word as it is, and what follows a keyword with a value: `payload --nx`
+ * is a payload. How many of argv were taken. */
+static int
+add_plain(struct ctl_args *a, char **argv)
+{
+	size_t n = strlen(argv[0]);
+	bool has_value = false;
+	bool keyword = a->n_args >= a->command->min_args &&
+	    ctl_keyword(a->command, argv[0], n, &has_value).ptr != NULL;
+
+	add_arg(a, argv[0], n);
+	if (!keyword || !has_value || argv[1] == NULL)
+		return 1;
+	add_arg(a, argv[1], strlen(argv[1]));
+	return 2;
+}
+
+void
+ctl_put_usage(struct buf *out, const struct command *c)
+{
+	const char *p = c->usage;
+	size_t n_words = strlen(c->words);
+
+	buf_add_str(out, "tickctl ");
+	for (; n_words > 0; n_words--)
+		buf_add_byte(out, (char)tolower((unsigned char)*p++));
+	buf_add_str(out, p);
+}
+
+static int
+check_arity(struct ctl_args *a)
+{
+	const struct command *c = a->command;
+	struct buf usage = { 0 };
+
+	if (a->n_args >= c->min_args && a->n_args <= c->max_args)
+		return 0;
+	ctl_put_usage(&usage, c);
+	(void)failed(a, "too %s arguments\nusage: %.*s",
+	    a->n_args < c->min_args ? "few" : "many", (int)usage.len,
+	    usage.len > 0 ? usage.ptr : "");
+	buf_free(&usage);
+	return -1;
+}
+
+static int
+parse_arguments(struct ctl_args *a, char **argv)
+{
+	bool open_end = strstr(a->command->usage, "...") != NULL;
+	bool literal = false;
+	int taken;
+
+	for (; *argv != NULL; argv += taken) {
+		bool free_form =
+		    literal || (open_end && a->n_args >= a->command->min_args);
+
+		taken = 1;
+		if (free_form)
+			add_arg(a, *argv, strlen(*argv));
+		else if (strcmp(*argv, "--") == 0)
+			literal = true;
+		else if (strncmp(*argv, "--", 2) != 0)
+			taken = add_plain(a, argv);
+		else if (strcmp(*argv, "--help") == 0)
+			a->action = ACTION_HELP;
+		else if (!is_output_option(a, *argv))
+			taken = add_option(a, argv);
+		if (taken == -1)
+			return -1;
+	}
+	return a->action == ACTION_HELP ? 0 : check_arity(a);
+}
+
+/*
+ * The command.
+ */
+
+/* The alias that argv begins with; *taken is how many words it has. */
+static const struct command *
+find_alias(char **argv, size_t *taken)
+{
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+		const struct alias *l = &aliases[i];
+
+		if (strcasecmp(argv[0], l->first) != 0)
+			continue;
+		*taken = l->second != NULL ? 2 : 1;
+		if (l->second == NULL ||
+		    (argv[1] != NULL && strcasecmp(argv[1], l->second) == 0))
+			return &commands[l->id];
+	}
+	return NULL;
+}
+
+static int
+find_command(struct ctl_args *a, char **argv, size_t *taken)
+{
+	struct slice words[2] = { slice_str(argv[0]), { NULL, 0 } };
+	size_t n = 1;
+	struct err e;
+
+	if (argv[1] != NULL)
+		words[n++] = slice_str(argv[1]);
+	a->command = find_alias(argv, taken);
+	if (a->command == NULL)
+		a->command = command_find(words, n, taken, &e);
+	if (a->command == NULL)
+		return failed(a, "%s\ntry: tickctl help", e.msg);
+	return 0;
+}
+
+/* The command's words, one by one. */
+static void
+add_command_words(struct ctl_args *a)
+{
+	const char *p = a->command->words;
+
+	while (*p != '\0') {
+		size_t n = strcspn(p, " ");
+
+		add_word(a, p, n);
+		p += n;
+		p += strspn(p, " ");
+	}
+}
+
+static int
+parse_command(struct ctl_args *a, char **argv, size_t argc)
+{
+	size_t taken;
+
+	if (find_command(a, argv, &taken) == -1)
+		return -1;
+	/* Two command words and an empty prefix at most come on top. */
+	a->words = calloc(argc + 3, sizeof(*a->words));
+	if (a->words == NULL)
+		return failed(a, "out of memory");
+	add_command_words(a);
+	return parse_arguments(a, argv + taken);
+}
+
+static int
+parse_raw(struct ctl_args *a, char **argv)
+{
+	if (*argv == NULL)
+		return failed(a,
+		    "too few arguments\nusage: tickctl raw <line>");
+	for (; *argv != NULL; argv++) {
+		buf_add_str(&a->raw, *argv);
+		buf_add_byte(&a->raw, argv[1] != NULL ? ' ' : '\0');
+	}
+	return a->raw.failed ? failed(a, "out of memory") : 0;
+}
+
+static int
+parse_completion(struct ctl_args *a, char **argv)
+{
+	if (argv[0] == NULL || strcmp(argv[0], "bash") != 0 || argv[1] != NULL)
+		return failed(a, "usage: tickctl completion bash");
+	a->action = ACTION_COMPLETION;
+	return 0;
+}
+
+/*
+ * Options before the command.
+ */
+
+static int
+parse_timeout(struct ctl_args *a, const char *text)
+{
+	struct err e;
+	int64_t ns;
+
+	if (tstamp_parse_setting(slice_str(text), &ns, &e) == -1 ||
+	    ns < NS_PER_MS || ns > 86400 * NS_PER_S)
+		return failed(a, "--timeout %s: not a time from 1ms to 1d",
+		    text);
+	a->timeout_ms = (int)(ns / NS_PER_MS);
+	return 0;
+}
+
+/* 0, or -1; a->action may become ACTION_HELP or ACTION_VERSION. */
+static int
+parse_options(struct ctl_args *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "address", required_argument, NULL, 'a' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "plain", no_argument, NULL, 'p' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "table", no_argument, NULL, 't' },
+		{ "timeout", required_argument, NULL, 'T' },
+		{ "token-file", required_argument, NULL, 'f' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int o;
+
+	optind = 0; /* start anew: tests parse many lines */
+	opterr = 0;
+	while ((o = getopt_long(argc, argv, "+a:hqV", options, NULL)) != -1) {
+		switch (o) {
+		case 'a':
+			a->address = optarg;
+			break;
+		case 'f':
+			a->token_file = optarg;
+			break;
+		case 'h':
+			a->action = ACTION_HELP;
+			break;
+		case 'j':
+			a->form = FORM_JSON;
+			break;
+		case 'p':
+			a->form = FORM_PLAIN;
+			break;
+		case 'q':
+			a->quiet = true;
+			break;
+		case 't':
+			a->form = FORM_TABLE;
+			break;
+		case 'T':
+			if (parse_timeout(a, optarg) == -1)
+				return -1;
+			break;
+		case 'V':
+			a->action = ACTION_VERSION;
+			break;
+		default:
+			return failed(a,
+			    "option %s is unknown or lacks its "
+			    "value\ntry: tickctl --help",
+			    argv[optind - 1]);
+		}
+	}
+	return 0;
+}
+
+int
+ctl_args_parse(struct ctl_args *a, int argc, char **argv)
+{
+	memset(a, 0, sizeof(*a));
+	if (parse_options(a, argc, argv) == -1)
+		return -1;
+	argv += optind;
+	if (a->action != ACTION_COMMAND)
+		return 0;
+	if (*argv == NULL)
+		return failed(a, "no command\ntry: tickctl help");
+	if (strcasecmp(*argv, "help") == 0) {
+		a->action = ACTION_HELP;
+		a->rest = argv + 1;
+		a->n_rest = (size_t)(argc - optind) - 1;
+		return 0;
+	}
+	if (strcasecmp(*argv, "raw") == 0) {
+		a->action = ACTION_RAW;
+		return parse_raw(a, argv + 1);
+	}
+	if (strcasecmp(*argv, "completion") == 0)
+		return parse_completion(a, argv + 1);
+	return parse_command(a, argv, (size_t)(argc - optind));
+}
+
+void
+ctl_args_fini(struct ctl_args *a)
+{
+	free(a->words);
+	a->words = NULL;
+	buf_free(&a->raw);
+}

@@ -1,0 +1,164 @@
+/* tickctl: one request from the command line. Exit: 0 done, 1 the server said
+ * ERROR, 2 wrong usage, no connection or no output. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl_args.h"
+#include "ctl_help.h"
+#include "ctl_out.h"
+#include "ctl_text.h"
+#include "tick.h"
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAILED = 2 };
+
+#define SECRET_MAX 1024
+
+static int
+fail(const char *what, const char *why)
+{
+	(void)fprintf(stderr, "tickctl: %s: %s\n", what, why);
+	return EXIT_FAILED;
+}
+
+/* The first line of a file. 0, or -1 having said why. */
+static int
+read_secret(const char *path, char secret[SECRET_MAX])
+{
+	FILE *f = fopen(path, "re");
+	int r = 0;
+
+	if (f == NULL || fgets(secret, SECRET_MAX, f) == NULL) {
+		(void)fail(path,
+		    f == NULL || ferror(f) ? strerror(errno) : "is empty");
+		r = -1;
+	} else {
+		secret[strcspn(secret, "\r\n")] = '\0';
+	}
+	if (f != NULL)
+		(void)fclose(f); /* only read */
+	return r;
+}
+
+/* What the server or the connection has to say, made harmless. */
+static int
+report(const struct tick *t)
+{
+	enum tick_error e = tick_err(t);
+	struct buf text = { 0 };
+
+	if (e <= TICK_ERR_OTHER) {
+		buf_add_str(&text, tick_errword(t));
+		buf_add_str(&text, ": ");
+	}
+	text_put_visible(&text, slice_str(tick_errstr(t)), true);
+	(void)fprintf(stderr, "tickctl: %.*s\n", (int)text.len,
+	    text.len > 0 ? text.ptr : "");
+	buf_free(&text);
+	return e <= TICK_ERR_OTHER ? EXIT_REFUSED : EXIT_FAILED;
+}
+
+static int
+give_row(const struct tick_row *row, void *arg)
+{
+	return out_row(arg, row);
+}
+
+static int
+send_request(struct tick *t, const struct ctl_args *a, struct out *o)
+{
+	if (a->action == ACTION_RAW) {
+		if (tick_append_line(t, a->raw.ptr) == -1 ||
+		    tick_read_rows(t, give_row, o) == -1)
+			return -1;
+		return 0;
+	}
+	return tick_call_rows(t, a->words, a->n_words, give_row, o);
+}
+
+static int
+run_request(struct tick *t, const struct ctl_args *a)
+{
+	struct out o;
+	int r;
+
+	out_init(&o, stdout, a->form, a->quiet,
+	    a->action == ACTION_RAW ? &view_lines : view_of(a->command->id));
+	r = send_request(t, a, &o);
+	if (r == -1 && tick_err(t) != TICK_ERR_STOPPED)
+		r = report(t);
+	else if (r == -1 || out_end(&o, tick_ok(t)) == -1)
+		r = fail("standard output", strerror(errno));
+	out_fini(&o);
+	return r;
+}
+
+static int
+connect_and_run(const struct ctl_args *a)
+{
+	struct tick_options options = TICK_OPTIONS_INIT;
+	char secret[SECRET_MAX];
+	struct tick *t;
+	int r;
+
+	options.address =
+	    a->address != NULL ? a->address : getenv("TICKD_ADDRESS");
+	options.secret = getenv("TICKD_SECRET");
+	options.connect_timeout_ms = a->timeout_ms;
+	options.request_timeout_ms = a->timeout_ms;
+	if (a->token_file != NULL) {
+		if (read_secret(a->token_file, secret) == -1)
+			return EXIT_FAILED;
+		options.secret = secret;
+	}
+	t = tick_connect(&options);
+	explicit_bzero(secret, sizeof(secret));
+	if (t == NULL)
+		return fail("connect", "out of memory");
+	r = tick_err(t) != TICK_OK ? report(t) : run_request(t, a);
+	tick_close(t);
+	return r;
+}
+
+static int
+run(const struct ctl_args *a)
+{
+	switch (a->action) {
+	case ACTION_VERSION:
+		(void)printf("tickctl %s\n", tick_version());
+		break;
+	case ACTION_COMPLETION:
+		help_bash(stdout);
+		break;
+	case ACTION_HELP:
+		if (a->command != NULL)
+			help_command(stdout, a->command);
+		else if (a->n_rest == 0)
+			help_overview(stdout);
+		else if (help_commands(stdout, a->rest, a->n_rest) == -1)
+			return fail("help", "no command begins so");
+		break;
+	default:
+		return connect_and_run(a);
+	}
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return fail("standard output", strerror(errno));
+	return EXIT_DONE;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct ctl_args a;
+	int r;
+
+	if (ctl_args_parse(&a, argc, argv) == 0) {
+		r = run(&a);
+	} else {
+		(void)fprintf(stderr, "tickctl: %s\n", a.error);
+		r = EXIT_FAILED;
+	}
+	ctl_args_fini(&a);
+	return r;
+}

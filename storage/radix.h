@@ -1,10 +1,10 @@
 /*
  * An ordered map from byte strings to 31-bit leaf references: a radix tree
- * over nibbles ("qp-trie") with path compression, in arena memory. Exact
- * lookup, ordered walk from any key, and the longest stored key that is a
- * prefix of a given one; all O(length of the key) and independent of the
- * number of keys. About 5 bytes a key beyond the key itself for dense
- * numbered keys, 8 for random ones. No operation touches more than one path.
+ * with path compression ("qp trie") in arena memory. Exact lookup, ordered
+ * walk from any key, and the longest stored key that is a prefix of a given
+ * one; all O(length of the key) and independent of the number of keys. About
+ * 5 bytes a key beyond the key itself for dense numbered keys, 8 for random
+ * ones. No operation touches more than one path.
  *
  * The tree stores no keys: it asks for the key of a leaf through key_of.
  */

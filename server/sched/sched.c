@@ -99,7 +99,6 @@ struct sched {
 	bool draining;
 };
 
-static void start_ready(struct sched *s);
 static void record(struct sched *s, struct execution *x);
 
 static void
@@ -508,8 +507,8 @@ start(struct sched *s, struct execution *x)
 	return true;
 }
 
-static void
-start_ready(struct sched *s)
+void
+sched_start(struct sched *s)
 {
 	struct execution *x;
 
@@ -580,7 +579,7 @@ sched_tick(struct sched *s, int64_t now_ns)
 
 	if (s->refused.n > 0 && now_ns >= s->retry_ns)
 		retry_refused(s);
-	start_ready(s);
+	sched_start(s);
 	if (s->draining || s->refused.n > 0)
 		return sched_wake_ns(s, now_ns);
 	for (int i = 0; i < SCHED_SLICE; i++) {
@@ -595,12 +594,10 @@ sched_tick(struct sched *s, int64_t now_ns)
 }
 
 void
-sched_run_event(struct sched *s, const struct run_event *event,
-    int64_t now_ns)
+sched_run_event(struct sched *s, const struct run_event *event)
 {
 	struct execution *x;
 
-	(void)now_ns;
 	if (event->kind != RUN_FINISHED)
 		return;
 	x = event->run->owner;
@@ -615,7 +612,7 @@ sched_run_event(struct sched *s, const struct run_event *event,
 	    LOG_I64("exit", x->run->exit), LOG_STR("reason", x->run->reason));
 	enter(s, x, EXECUTION_FINISHING);
 	record(s, x);
-	start_ready(s);
+	sched_start(s);
 }
 
 /* A job is about to be set anew or removed: its execution is no longer its,

@@ -48,9 +48,11 @@ int sched_recover(struct sched *s, int64_t now_ns, struct err *e);
 int64_t sched_tick(struct sched *s, int64_t now_ns);
 int64_t sched_wake_ns(const struct sched *s, int64_t now_ns);
 
+/* Start what is ready, as far as there is room: after the store was polled. */
+void sched_start(struct sched *s);
+
 /* What the processor tells. */
-void sched_run_event(struct sched *s, const struct run_event *event,
-    int64_t now_ns);
+void sched_run_event(struct sched *s, const struct run_event *event);
 
 /* RUN <job>: due now, whatever its plan. 0 and the waiter will be told, or -1
  * with ERR_NOT_FOUND, ERR_CONFLICT or ERR_LIMIT. The job must not be busy in

@@ -1,0 +1,285 @@
+/* SET GET INFO QUERY REMOVE RUN */
+#include "commands.h"
+
+#include <stdlib.h>
+
+#include "os.h"
+#include "reply.h"
+#include "run.h"
+#include "tstamp.h"
+
+/* Wait when a decision about this job must: see store_busy. */
+static bool
+must_wait(struct conn *c, struct slice job, bool decides)
+{
+	uint32_t slot = store_slot(STORE_JOB, job);
+
+	if (!store_busy(c->server->store, slot, decides))
+		return false;
+	conn_wait(c, slot);
+	return true;
+}
+
+/* The job of a request that only reads; NULL with *e. */
+static const struct job *
+find(struct conn *c, struct slice id, struct err *e)
+{
+	struct jobs *jobs = store_jobs(c->server->store);
+	uint32_t ref;
+
+	if (!allowed(c, id, "job", e))
+		return NULL;
+	if ((ref = jobs_find(jobs, id)) == JOB_NONE) {
+		(void)err_set(e, ERR_NOT_FOUND, "no such job");
+		return NULL;
+	}
+	return jobs_get(jobs, ref);
+}
+
+int
+cmd_set(struct conn *c, const struct request *r, struct err *e)
+{
+	const struct request_set *q = &r->u.set;
+	struct server *s = c->server;
+	struct store_waiter w = conn_waiter(c, r->id);
+	const struct record_set set = {
+		.job = q->job,
+		.due_ns = q->due_ns,
+		.payload = q->payload,
+	};
+	bool known;
+
+	if (!allowed(c, q->job, "job", e))
+		return FAILED;
+	if (q->every_ns != 0 || q->cron.ptr != NULL)
+		return err_set(e, ERR_INVALID,
+		    "%s is not available in this version",
+		    q->every_ns != 0 ? "EVERY" : "CRON");
+	if (must_wait(c, q->job, q->nx || q->xx))
+		return WAIT;
+	if (q->nx || q->xx) {
+		known = jobs_find(store_jobs(s->store), q->job) != JOB_NONE;
+		if (q->nx && known)
+			return err_set(e, ERR_EXISTS, "the job exists");
+		if (q->xx && !known)
+			return err_set(e, ERR_NOT_FOUND, "no such job");
+	}
+	return conn_asked(c, store_set(s->store, &set, &w, e));
+}
+
+int
+cmd_get(struct conn *c, const struct request *r, struct err *e)
+{
+	const struct job *job = find(c, r->u.name, e);
+	struct buf *out;
+
+	if (job == NULL)
+		return FAILED;
+	out = conn_reply(c);
+	reply_begin_ok(out, r->id);
+	reply_str(out, job_status_word(job_status(job)));
+	reply_i64(out, job->due_ns);
+	reply_end(out);
+	return HANDLED;
+}
+
+static void
+row_str(struct buf *out, struct slice id, const char *key, const char *value)
+{
+	reply_row_word(out, id, key, slice_str(value == NULL ? "-" : value));
+}
+
+static void
+put_plan(struct buf *out, struct slice id, const struct job_plan *plan)
+{
+	static const struct job_plan none;
+	struct buf every = {0};
+
+	if (plan == NULL)
+		plan = &none;
+	if (plan->every_ns != 0) {
+		buf_add_str(&every, "EVERY ");
+		tstamp_put_duration(&every, plan->every_ns);
+		reply_row_word(out, id, "schedule", buf_slice(&every));
+	} else {
+		row_str(out, id, "schedule", plan->cron);
+	}
+	buf_free(&every);
+	row_str(out, id, "timezone", plan->zone);
+	reply_row_i64(out, id, "until_ns", plan->until_ns);
+	reply_row_word(out, id, "payload", plan->payload == NULL ?
+	    slice_str("-") : slice_of(plan->payload, plan->payload_len));
+}
+
+static void
+put_last_run(struct buf *out, struct slice id, const struct job_extra *x)
+{
+	static const struct job_extra none = {.last_exit = RUN_EXIT_NONE};
+	int64_t duration_ns;
+
+	if (x == NULL)
+		x = &none;
+	duration_ns = x->last_end_ns - x->last_start_ns;
+	reply_row_u64(out, id, "attempts", x->attempts);
+	reply_row_i64(out, id, "last_start_ns", x->last_start_ns);
+	reply_row_i64(out, id, "last_end_ns", x->last_end_ns);
+	row_str(out, id, "last_outcome",
+	    run_outcome_word((enum run_outcome)x->last_outcome));
+	if (x->last_outcome == RUN_NONE || x->last_exit == RUN_EXIT_NONE)
+		row_str(out, id, "last_exit", "-");
+	else
+		reply_row_i64(out, id, "last_exit", x->last_exit);
+	reply_begin(out, id);
+	reply_str(out, "last_duration_ms");
+	reply_ms(out, duration_ns > 0 ? duration_ns : 0);
+	reply_end(out);
+}
+
+int
+cmd_info(struct conn *c, const struct request *r, struct err *e)
+{
+	const struct job *job = find(c, r->u.name, e);
+	struct server *s = c->server;
+	struct slice id = r->id;
+	const struct rule *rule;
+	struct buf *out;
+
+	if (job == NULL)
+		return FAILED;
+	out = conn_reply(c);
+	rule = rules_match(store_rules(s->store), job_id(job));
+	reply_row_word(out, id, "job", job_id(job));
+	row_str(out, id, "status", job_status_word(job_status(job)));
+	reply_row_i64(out, id, "execution_ns", job->due_ns);
+	row_str(out, id, "rule", rule == NULL ? NULL : rule->id);
+	row_str(out, id, "runner",
+	    rule == NULL ? NULL : runner_word(rule->spec->runner));
+	put_plan(out, id, job->extra == NULL ? NULL : job->extra->plan);
+	put_last_run(out, id, job->extra);
+	row_str(out, id, "hold", sched_hold_word(s->sched, job,
+	    os->wall_ns()));
+	reply_ok(out, id);
+	return HANDLED;
+}
+
+/* Jobs looked at before others get their turn. */
+#define QUERY_SLICE 2048
+
+struct query {
+	struct stream stream; /* first */
+	int status;
+	uint64_t left; /* rows that may still be shown */
+	bool after;    /* go on behind `from`, not at it */
+	char prefix[ID_MAX];
+	size_t prefix_len;
+	char from[ID_MAX];
+	size_t from_len;
+	char id[REQUEST_ID_MAX];
+};
+
+static void
+set_from(struct query *q, struct slice from, bool after)
+{
+	memcpy(q->from, from.ptr, from.len);
+	q->from_len = from.len;
+	q->after = after;
+}
+
+static bool
+query_more(struct conn *c, struct stream *st)
+{
+	struct query *q = (struct query *)(void *)st;
+	struct jobs *jobs = store_jobs(c->server->store);
+	struct slice prefix = slice_of(q->prefix, q->prefix_len);
+	struct buf *out = conn_reply(c);
+	struct radix_walk walk;
+	uint32_t ref = JOB_NONE;
+
+	radix_seek(&walk, &jobs->index, slice_of(q->from, q->from_len),
+	    q->after);
+	for (int i = 0; i < QUERY_SLICE && q->left > 0; i++) {
+		const struct job *job;
+
+		if ((ref = radix_step(&walk)) == RADIX_NONE)
+			break;
+		job = jobs_get(jobs, ref);
+		if (!slice_has_prefix(job_id(job), prefix)) {
+			ref = JOB_NONE;
+			break;
+		}
+		set_from(q, job_id(job), true);
+		if (q->status != -1 && (int)job_status(job) != q->status)
+			continue;
+		reply_begin(out, st->id);
+		reply_word(out, job_id(job));
+		reply_str(out, job_status_word(job_status(job)));
+		reply_i64(out, job->due_ns);
+		reply_end(out);
+		q->left--;
+	}
+	if (ref != JOB_NONE && q->left > 0)
+		return false;
+	reply_ok(out, st->id);
+	return true;
+}
+
+static void
+query_free(struct stream *st)
+{
+	free(st);
+}
+
+int
+cmd_query(struct conn *c, const struct request *r, struct err *e)
+{
+	const struct request_query *ask = &r->u.query;
+	struct slice prefix;
+	struct query *q;
+
+	if (!visible_prefix(c, ask->prefix, &prefix)) {
+		reply_ok(conn_reply(c), r->id);
+		return HANDLED;
+	}
+	if ((q = calloc(1, sizeof(*q))) == NULL)
+		return err_nomem(e);
+	q->stream.more = query_more;
+	q->stream.free = query_free;
+	memcpy(q->id, r->id.ptr, r->id.len);
+	q->stream.id = slice_of(q->id, r->id.len);
+	q->status = ask->status;
+	q->left = ask->limit;
+	memcpy(q->prefix, prefix.ptr, prefix.len);
+	q->prefix_len = prefix.len;
+	set_from(q, prefix, false);
+	if (ask->after.ptr != NULL && slice_cmp(ask->after, prefix) >= 0)
+		set_from(q, ask->after, true);
+	conn_stream(c, &q->stream);
+	return HANDLED;
+}
+
+int
+cmd_remove(struct conn *c, const struct request *r, struct err *e)
+{
+	struct store_waiter w = conn_waiter(c, r->id);
+
+	if (!allowed(c, r->u.name, "job", e))
+		return FAILED;
+	if (must_wait(c, r->u.name, true))
+		return WAIT;
+	if (find(c, r->u.name, e) == NULL)
+		return FAILED;
+	return conn_asked(c, store_remove(c->server->store, r->u.name, &w, e));
+}
+
+int
+cmd_run(struct conn *c, const struct request *r, struct err *e)
+{
+	struct store_waiter w = conn_waiter(c, r->id);
+
+	if (!allowed(c, r->u.name, "job", e))
+		return FAILED;
+	if (must_wait(c, r->u.name, true))
+		return WAIT;
+	return conn_asked(c, sched_run_job(c->server->sched, r->u.name, &w,
+	    e));
+}

@@ -1,0 +1,251 @@
+/* RULE SET GET PAUSE RESUME, REMOVERULE, LISTRULES */
+#include "commands.h"
+
+#include <stdlib.h>
+
+#include "reply.h"
+
+static bool
+must_wait(struct conn *c, struct slice rule)
+{
+	uint32_t slot = store_slot(STORE_RULE, rule);
+
+	if (!store_busy(c->server->store, slot, true))
+		return false;
+	conn_wait(c, slot);
+	return true;
+}
+
+/* Whether the rule as it is lies in the client's namespace: identifier and
+ * pattern both. */
+static bool
+visible(const struct conn *c, const struct rule *rule)
+{
+	return c->token == NULL ||
+	    (auth_allows_name(c->token, rule_id(rule)) &&
+	    auth_allows_name(c->token, rule_pattern(rule)));
+}
+
+/* The rule a request names; NULL with *e. */
+static struct rule *
+find(struct conn *c, struct slice id, struct err *e)
+{
+	struct rule *rule;
+
+	if (!allowed(c, id, "rule", e))
+		return NULL;
+	rule = rules_find(store_rules(c->server->store), id);
+	if (rule == NULL) {
+		(void)err_set(e, ERR_NOT_FOUND, "no such rule");
+		return NULL;
+	}
+	return allowed(c, rule_pattern(rule), "pattern", e) ? rule : NULL;
+}
+
+/* Give the new spec the options of the rule it replaces. */
+static int
+keep_options(struct rule_spec *spec, const struct rule_spec *old,
+    struct err *e)
+{
+	memcpy(spec->number, old->number, sizeof(spec->number));
+	for (int i = 0; i < OPTION_COUNT; i++)
+		if (strings_copy(&spec->text[i], &old->text[i], e) == -1)
+			return -1;
+	return 0;
+}
+
+int
+cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
+{
+	const struct request_rule_set *q = &r->u.rule_set;
+	struct store_waiter w = conn_waiter(c, r->id);
+	struct store *store = c->server->store;
+	const struct rule *old;
+
+	if (!allowed(c, q->rule, "rule", e) ||
+	    !allowed(c, q->pattern, "pattern", e))
+		return FAILED;
+	if (c->token != NULL && !auth_allows_runner(c->token, q->spec->runner))
+		return err_set(e, ERR_DENIED, "token %s may not use runner %s",
+		    c->token->name, runner_word(q->spec->runner));
+	if (must_wait(c, q->rule))
+		return WAIT;
+	old = rules_find(store_rules(store), q->rule);
+	if (old != NULL && (!allowed(c, rule_pattern(old), "pattern", e) ||
+	    keep_options(q->spec, old->spec, e) == -1))
+		return FAILED;
+	return conn_asked(c, store_rule_set(store, q->rule, q->pattern,
+	    q->spec, old != NULL && old->paused, &w, e));
+}
+
+/* A row of words: key, then what the callback-free callers below append. */
+static void
+put_arguments(struct buf *out, const struct rule_spec *spec)
+{
+	for (size_t i = 0; i < spec->args.n; i++) {
+		buf_add_byte(out, ' ');
+		rule_spec_put_arg(out, spec, i);
+	}
+}
+
+static void
+put_option(struct buf *out, struct slice id, const struct rule_spec *spec,
+    enum rule_option_id option)
+{
+	struct buf value = {0};
+
+	for (size_t i = 0; rule_option_value(spec, option, i, &value); i++) {
+		reply_row_word(out, id, rule_option_name(option),
+		    buf_slice(&value));
+		buf_clear(&value);
+	}
+	if (value.failed)
+		out->failed = true;
+	buf_free(&value);
+}
+
+int
+cmd_rule_get(struct conn *c, const struct request *r, struct err *e)
+{
+	const struct rule *rule = find(c, r->u.name, e);
+	struct buf *out;
+
+	if (rule == NULL)
+		return FAILED;
+	out = conn_reply(c);
+	reply_row_word(out, r->id, "rule", rule_id(rule));
+	reply_row_word(out, r->id, "pattern", rule_pattern(rule));
+	reply_row_word(out, r->id, "runner",
+	    slice_str(runner_word(rule->spec->runner)));
+	reply_begin(out, r->id);
+	reply_str(out, "arguments");
+	if (rule->spec->args.n == 0)
+		reply_str(out, "-");
+	put_arguments(out, rule->spec);
+	reply_end(out);
+	reply_row_u64(out, r->id, "paused", rule->paused);
+	for (int i = 0; i < OPTION_COUNT; i++)
+		put_option(out, r->id, rule->spec, (enum rule_option_id)i);
+	reply_ok(out, r->id);
+	return HANDLED;
+}
+
+static int
+pause_rule(struct conn *c, const struct request *r, bool paused,
+    struct err *e)
+{
+	struct store_waiter w = conn_waiter(c, r->id);
+
+	if (must_wait(c, r->u.name))
+		return WAIT;
+	if (find(c, r->u.name, e) == NULL)
+		return FAILED;
+	return conn_asked(c, store_rule_pause(c->server->store, r->u.name,
+	    paused, &w, e));
+}
+
+int
+cmd_rule_pause(struct conn *c, const struct request *r, struct err *e)
+{
+	return pause_rule(c, r, true, e);
+}
+
+int
+cmd_rule_resume(struct conn *c, const struct request *r, struct err *e)
+{
+	return pause_rule(c, r, false, e);
+}
+
+int
+cmd_removerule(struct conn *c, const struct request *r, struct err *e)
+{
+	struct store_waiter w = conn_waiter(c, r->id);
+
+	if (must_wait(c, r->u.name))
+		return WAIT;
+	if (find(c, r->u.name, e) == NULL)
+		return FAILED;
+	return conn_asked(c, store_rule_remove(c->server->store, r->u.name,
+	    &w, e));
+}
+
+/* Bytes of rows written before the client must have read some. */
+#define LIST_PIECE 65536u
+
+struct rule_list {
+	struct stream stream; /* first */
+	bool after;
+	char prefix[ID_MAX];
+	size_t prefix_len;
+	char from[ID_MAX];
+	size_t from_len;
+	char id[REQUEST_ID_MAX];
+};
+
+static void
+put_rule(struct buf *out, struct slice id, const struct rule *rule)
+{
+	reply_begin(out, id);
+	reply_word(out, rule_id(rule));
+	reply_word(out, rule_pattern(rule));
+	reply_str(out, runner_word(rule->spec->runner));
+	put_arguments(out, rule->spec);
+	reply_end(out);
+}
+
+static bool
+list_more(struct conn *c, struct stream *st)
+{
+	struct rule_list *l = (struct rule_list *)(void *)st;
+	struct rules *rules = store_rules(c->server->store);
+	struct buf *out = conn_reply(c);
+	size_t began = out->len;
+	struct radix_walk walk;
+	uint32_t slot;
+
+	radix_seek(&walk, &rules->by_id, slice_of(l->from, l->from_len),
+	    l->after);
+	while ((slot = radix_step(&walk)) != RADIX_NONE) {
+		const struct rule *rule = rules_by_slot(rules, slot);
+
+		if (!slice_has_prefix(rule_id(rule),
+		    slice_of(l->prefix, l->prefix_len)))
+			break;
+		if (visible(c, rule))
+			put_rule(out, st->id, rule);
+		memcpy(l->from, rule->id, rule->id_len);
+		l->from_len = rule->id_len;
+		l->after = true;
+		if (out->len - began >= LIST_PIECE)
+			return false;
+	}
+	reply_ok(out, st->id);
+	return true;
+}
+
+static void
+list_free(struct stream *st)
+{
+	free(st);
+}
+
+int
+cmd_listrules(struct conn *c, const struct request *r, struct err *e)
+{
+	struct slice prefix = r->u.text;
+	struct rule_list *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return err_nomem(e);
+	if (prefix.ptr == NULL)
+		prefix = slice_of("", 0);
+	l->stream.more = list_more;
+	l->stream.free = list_free;
+	memcpy(l->id, r->id.ptr, r->id.len);
+	l->stream.id = slice_of(l->id, r->id.len);
+	memcpy(l->prefix, prefix.ptr, prefix.len);
+	memcpy(l->from, prefix.ptr, prefix.len);
+	l->prefix_len = l->from_len = prefix.len;
+	conn_stream(c, &l->stream);
+	return HANDLED;
+}

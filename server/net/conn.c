@@ -1,0 +1,529 @@
+/*
+ * Input is read into the server's one buffer and handled there; only what is
+ * left over, because a line is not complete or the connection is held, is
+ * kept in the connection's own. So ten thousand idle clients cost little.
+ *
+ * A held connection is not read from beyond what it has sent already: its
+ * bound is CONN_IN_MAX. What ends a hold puts it on the `runnable` list, and
+ * its input is looked at again in the same turn.
+ */
+#include "conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dispatch.h"
+#include "listener.h"
+#include "log.h"
+#include "reply.h"
+
+#define READ_BYTES 65536u
+/* Left over at most: a line without its end and what one read brought. */
+#define CONN_IN_MAX (LINE_MAX_CEILING + READ_BYTES)
+
+static void
+unlink_waiter(struct server *s, struct conn *c)
+{
+	struct conn **at = &s->waiters;
+
+	while (*at != NULL && *at != c)
+		at = &(*at)->next_waiter;
+	if (*at == NULL)
+		return;
+	*at = c->next_waiter;
+	if (s->waiters_end == &c->next_waiter)
+		s->waiters_end = at;
+}
+
+static void
+stop_waiting(struct conn *c)
+{
+	struct server *s = c->server;
+
+	if (c->claimed != 0)
+		store_unclaim(s->store, c->claimed - 1);
+	c->claimed = 0;
+	if (c->hold == CONN_HELD_STORE)
+		unlink_waiter(s, c);
+}
+
+static void
+stream_free(struct conn *c)
+{
+	if (c->stream != NULL)
+		c->stream->free(c->stream);
+	c->stream = NULL;
+}
+
+static void
+conn_free(struct conn *c)
+{
+	struct server *s = c->server;
+
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		s->conns.first = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	else
+		s->conns.last = c->prev;
+	buf_free(&c->in);
+	buf_free(&c->out);
+	free(c);
+}
+
+static void
+make_runnable(struct conn *c)
+{
+	struct server *s = c->server;
+
+	if (c->runnable)
+		return;
+	c->runnable = true;
+	c->next_runnable = s->runnable;
+	s->runnable = c;
+}
+
+void
+conn_kill(struct conn *c)
+{
+	struct server *s = c->server;
+
+	if (c->fd == -1)
+		return;
+	ev_io_stop(s->loop, &c->reader);
+	ev_io_stop(s->loop, &c->writer);
+	ev_timer_stop(s->loop, &c->deadline);
+	stop_waiting(c);
+	stream_free(c);
+	(void)close(c->fd); /* a socket: nothing more to learn */
+	c->fd = -1;
+	c->closing = true;
+	s->conns.n--;
+	listener_resume(s);
+	make_runnable(c); /* freed there, when no caller holds it any more */
+}
+
+struct buf *
+conn_reply(struct conn *c)
+{
+	if (!c->dirty && c->fd != -1) {
+		c->dirty = true;
+		c->next_dirty = c->server->dirty;
+		c->server->dirty = c;
+	}
+	return &c->out;
+}
+
+/* A write has become durable, or was refused. */
+static void
+answer_write(void *arg, struct slice id, const struct err *e)
+{
+	struct conn *c = arg;
+
+	c->pending--;
+	if (c->fd == -1) {
+		make_runnable(c); /* to be freed */
+		return;
+	}
+	if (e == NULL) {
+		reply_ok(conn_reply(c), id);
+	} else {
+		c->server->errors_total++;
+		reply_error(conn_reply(c), id, e);
+	}
+	if (c->pending == 0 && (c->hold == CONN_HELD_PENDING || c->eof))
+		make_runnable(c);
+}
+
+struct store_waiter
+conn_waiter(struct conn *c, struct slice id)
+{
+	return (struct store_waiter){.done = answer_write, .arg = c,
+		.note = id};
+}
+
+int
+conn_asked(struct conn *c, int rc)
+{
+	if (rc == 0)
+		c->pending++;
+	return rc == 0 ? HANDLED : FAILED;
+}
+
+void
+conn_wait(struct conn *c, uint32_t slot)
+{
+	struct server *s = c->server;
+
+	if (slot != UINT32_MAX) {
+		store_claim(s->store, slot);
+		c->claimed = slot + 1;
+	}
+	c->hold = CONN_HELD_STORE;
+	c->next_waiter = NULL;
+	*s->waiters_end = c;
+	s->waiters_end = &c->next_waiter;
+}
+
+void
+conn_stream(struct conn *c, struct stream *st)
+{
+	assert(c->stream == NULL);
+	c->stream = st;
+	c->hold = CONN_HELD_STREAM;
+	make_runnable(c);
+}
+
+static size_t
+unsent(const struct conn *c)
+{
+	return c->out.len - c->sent;
+}
+
+/* Whether the next request may be looked at. */
+static bool
+ready(struct conn *c)
+{
+	if (c->hold == CONN_READY && unsent(c) >= CONN_OUT_HIGH)
+		c->hold = CONN_HELD_OUTPUT;
+	return c->hold == CONN_READY && !c->closing;
+}
+
+/*
+ * Handle the complete lines in p[0..n), as far as the connection is ready.
+ * Returns how many bytes are done with.
+ */
+static size_t
+handle_lines(struct conn *c, const char *p, size_t n)
+{
+	size_t max = c->server->config->controller_max_line;
+	size_t at = 0;
+
+	while (at < n && ready(c)) {
+		const char *newline = memchr(p + at, '\n', n - at);
+		size_t len = newline == NULL ? n - at :
+		    (size_t)(newline - p) - at;
+
+		if (c->discarding) {
+			c->discarding = newline == NULL;
+			at += len + (newline != NULL);
+			continue;
+		}
+		if (len >= max) { /* with its newline over the limit */
+			if (c->pending > 0) {
+				c->hold = CONN_HELD_PENDING;
+				break;
+			}
+			dispatch_too_long(c, slice_of(p + at, len));
+			c->discarding = true;
+			continue;
+		}
+		if (newline == NULL)
+			break;
+		memcpy(c->server->line, p + at, len);
+		if (dispatch(c, c->server->line, len) == WAIT)
+			break;
+		at += len + 1;
+	}
+	return c->closing ? n : at;
+}
+
+/* The input has ended: answer what is left of it, then close. */
+static void
+finish(struct conn *c)
+{
+	struct err e;
+
+	if (c->in.len > 0 && !c->discarding && !c->closing) {
+		(void)err_set(&e, ERR_SYNTAX, "the last line has no end");
+		c->server->errors_total++;
+		reply_error(conn_reply(c),
+		    request_id_of(buf_slice(&c->in)), &e);
+	}
+	buf_clear(&c->in);
+	c->closing = true;
+	(void)conn_reply(c); /* closed when that is sent */
+}
+
+/* Look at the input kept in c->in again. */
+static void
+input(struct conn *c)
+{
+	size_t done = handle_lines(c, c->in.ptr, c->in.len);
+
+	if (c->fd == -1)
+		return;
+	buf_drop(&c->in, done);
+	if (c->in.len == 0 && c->in.cap > 0)
+		buf_free(&c->in); /* an idle client keeps no buffer */
+	if (c->eof && ready(c) && c->pending == 0)
+		finish(c);
+}
+
+static void
+keep(struct conn *c, const char *p, size_t n)
+{
+	buf_add(&c->in, p, n);
+	if (c->in.failed) {
+		LOG_WARN("connection_closed", LOG_STR("reason",
+		    "out of memory"), LOG_U64("connection", c->number));
+		conn_kill(c);
+	}
+}
+
+static void
+on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct conn *c = w->data;
+	struct server *s = c->server;
+	ssize_t n;
+
+	(void)revents;
+	if (!ready(c) && (c->in.len >= READ_BYTES || c->closing)) {
+		/* Held, and enough is waiting: started again by conns_run. */
+		ev_io_stop(loop, w);
+		return;
+	}
+	n = recv(c->fd, s->input, READ_BYTES, 0);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == -1) {
+		conn_kill(c);
+		return;
+	}
+	c->active = ev_now(loop);
+	if (n == 0) {
+		ev_io_stop(loop, w);
+		c->eof = true;
+		input(c);
+	} else if (c->in.len > 0 || !ready(c)) {
+		assert(c->in.len < CONN_IN_MAX);
+		keep(c, s->input, (size_t)n);
+		if (c->fd != -1)
+			input(c);
+	} else {
+		size_t done = handle_lines(c, s->input, (size_t)n);
+
+		if (c->fd != -1 && done < (size_t)n)
+			keep(c, s->input + done, (size_t)n - done);
+	}
+}
+
+/* Send what is waiting. Closes a closing connection when all is sent. */
+static void
+flush(struct conn *c)
+{
+	struct server *s = c->server;
+
+	while (unsent(c) > 0 && !c->out.failed) {
+		ssize_t n = send(c->fd, c->out.ptr + c->sent, unsent(c),
+		    MSG_NOSIGNAL);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN) {
+			ev_io_start(s->loop, &c->writer);
+			break;
+		}
+		if (n == -1) {
+			conn_kill(c);
+			return;
+		}
+		c->sent += (size_t)n;
+	}
+	if (c->out.failed) { /* a reply is missing */
+		conn_kill(c);
+		return;
+	}
+	if (unsent(c) == 0) {
+		ev_io_stop(s->loop, &c->writer);
+		c->sent = 0;
+		if (c->out.cap > 4096)
+			buf_free(&c->out);
+		else
+			buf_clear(&c->out);
+		if (c->closing && c->pending == 0)
+			conn_kill(c);
+	} else if (c->sent > CONN_OUT_HIGH) {
+		buf_drop(&c->out, c->sent);
+		c->sent = 0;
+	}
+	if (unsent(c) < CONN_OUT_HIGH / 2 && (c->hold == CONN_HELD_OUTPUT ||
+	    c->hold == CONN_HELD_STREAM))
+		make_runnable(c);
+}
+
+static void
+on_writable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	flush(w->data);
+}
+
+static void
+on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct conn *c = w->data;
+
+	(void)loop;
+	(void)revents;
+	LOG_INFO("connection_closed", LOG_STR("reason", "no AUTH in time"),
+	    LOG_U64("connection", c->number));
+	conn_kill(c);
+}
+
+struct conn *
+conn_new(struct server *s, int fd)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		(void)close(fd); /* nothing was said yet */
+		return NULL;
+	}
+	c->server = s;
+	c->fd = fd;
+	c->number = ++s->conns_total;
+	c->active = ev_now(s->loop);
+	c->authenticated = s->auth == NULL;
+	c->role = s->auth == NULL ? ROLE_ADMIN : ROLE_NONE;
+	c->prev = s->conns.last;
+	if (c->prev != NULL)
+		c->prev->next = c;
+	else
+		s->conns.first = c;
+	s->conns.last = c;
+	s->conns.n++;
+	ev_io_init(&c->reader, on_readable, fd, EV_READ);
+	ev_io_init(&c->writer, on_writable, fd, EV_WRITE);
+	ev_timer_init(&c->deadline, on_deadline,
+	    (double)s->config->controller_auth_timeout / 1e9, 0);
+	c->reader.data = c->writer.data = c->deadline.data = c;
+	ev_io_start(s->loop, &c->reader);
+	if (!c->authenticated)
+		ev_timer_start(s->loop, &c->deadline);
+	return c;
+}
+
+void
+conns_flush(struct server *s)
+{
+	struct conn *c;
+
+	while ((c = s->dirty) != NULL) {
+		s->dirty = c->next_dirty;
+		c->dirty = false;
+		if (c->fd != -1)
+			flush(c);
+		else
+			make_runnable(c); /* to be freed */
+	}
+}
+
+void
+conns_retry(struct server *s)
+{
+	struct conn *c = s->waiters, *next;
+
+	s->waiters = NULL;
+	s->waiters_end = &s->waiters;
+	for (struct conn *w = c; w != NULL; w = w->next_waiter) {
+		if (w->claimed != 0)
+			store_unclaim(s->store, w->claimed - 1);
+		w->claimed = 0;
+		w->hold = CONN_READY;
+	}
+	for (; c != NULL; c = next) {
+		next = c->next_waiter;
+		input(c);
+		if (c->fd != -1 && ready(c))
+			ev_io_start(s->loop, &c->reader);
+	}
+}
+
+/* One piece of the list; what follows waits for the client to read. */
+static void
+run_stream(struct conn *c)
+{
+	if (!c->stream->more(c, c->stream))
+		return;
+	stream_free(c);
+	c->hold = CONN_READY;
+}
+
+static void
+run(struct conn *c)
+{
+	struct server *s = c->server;
+
+	if (c->hold == CONN_HELD_STREAM && unsent(c) < CONN_OUT_HIGH)
+		run_stream(c);
+	if (c->hold == CONN_HELD_STREAM) {
+		if (unsent(c) < CONN_OUT_HIGH)
+			make_runnable(c);
+		return;
+	}
+	if (c->hold == CONN_HELD_STORE)
+		return;
+	if (c->hold == CONN_HELD_PENDING && c->pending > 0)
+		return;
+	c->hold = CONN_READY;
+	input(c);
+	if (c->fd != -1 && ready(c) && !c->eof)
+		ev_io_start(s->loop, &c->reader);
+}
+
+void
+conns_run(struct server *s)
+{
+	struct conn *c = s->runnable, *next;
+
+	s->runnable = NULL;
+	for (; c != NULL; c = next) {
+		next = c->next_runnable;
+		c->runnable = false;
+		if (c->fd != -1)
+			run(c);
+		else if (c->pending == 0 && !c->dirty)
+			conn_free(c);
+	}
+}
+
+void
+conns_sweep(struct server *s)
+{
+	double limit = (double)s->config->controller_idle_timeout / 1e9;
+	struct conn *next;
+
+	if (limit <= 0)
+		return;
+	for (struct conn *c = s->conns.first; c != NULL; c = next) {
+		next = c->next;
+		if (c->fd != -1 && c->pending == 0 && c->stream == NULL &&
+		    ev_now(s->loop) - c->active > limit)
+			conn_kill(c);
+	}
+}
+
+void
+conns_kill_all(struct server *s)
+{
+	struct conn *next;
+
+	for (struct conn *c = s->conns.first; c != NULL; c = next) {
+		next = c->next;
+		conn_kill(c);
+		c->pending = 0; /* nobody is left to tell */
+		c->runnable = false;
+		conn_free(c);
+	}
+	s->runnable = s->dirty = s->waiters = NULL;
+	s->waiters_end = &s->waiters;
+}

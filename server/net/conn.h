@@ -1,0 +1,107 @@
+/*
+ * One client: its buffers, the order of its replies, backpressure, time-outs.
+ *
+ * Replies come in the order of requests. Writes are answered when they are
+ * durable, many at a time; so a request that is no write waits until the
+ * writes before it have been answered, and the rest of the input with it.
+ *
+ * Main thread.
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth.h"
+#include "buf.h"
+#include "command.h"
+#include "err.h"
+#include "server.h"
+
+/* Replies that may wait to be read before requests are left alone. */
+#define CONN_OUT_HIGH (256u * 1024u)
+
+/* A list being sent piece by piece, as the client reads. */
+struct stream {
+	struct slice id; /* of the request; owned with the struct */
+	/* Append some rows; true when that was all, then the stream is over
+	 * and its last line has been written. */
+	bool (*more)(struct conn *c, struct stream *st);
+	void (*free)(struct stream *st);
+};
+
+enum conn_hold {
+	CONN_READY,
+	CONN_HELD_PENDING, /* until its writes are answered */
+	CONN_HELD_STORE,   /* in the line of waiters */
+	CONN_HELD_OUTPUT,  /* until the client has read */
+	CONN_HELD_STREAM   /* until the list has been sent */
+};
+
+struct conn {
+	struct server *server;
+	struct conn *prev, *next;   /* in server->conns */
+	struct conn *next_dirty;    /* see `dirty` */
+	struct conn *next_waiter;
+	struct conn *next_runnable;
+	uint64_t number;
+	int fd; /* -1: closed, waits for its pending writes */
+	ev_io reader, writer;
+	ev_timer deadline; /* for AUTH */
+
+	struct buf in; /* input not handled yet */
+	struct buf out;
+	size_t sent;	/* of out */
+	size_t pending; /* writes under way */
+	enum conn_hold hold;
+	uint32_t claimed; /* slot + 1 while it waits for a name; 0: none */
+	struct stream *stream; /* owned */
+	bool dirty, runnable;
+	bool discarding; /* the rest of a line over max_line */
+	bool eof;	 /* the client sends no more */
+	bool closing;	 /* close when all is sent */
+
+	bool authenticated;
+	const struct auth_token *token; /* NULL: no auth_file */
+	enum role role;
+
+	uint64_t requests;
+	int64_t rate_second; /* requests are counted in this one */
+	uint32_t rate_count;
+	double active; /* loop time of the last input */
+};
+
+/* Takes over fd; NULL when memory is out (fd is closed). */
+struct conn *conn_new(struct server *s, int fd);
+/* Close at once, nothing more sent. */
+void conn_kill(struct conn *c);
+
+/* The buffer replies go to; they are sent before the loop waits again. */
+struct buf *conn_reply(struct conn *c);
+
+/* The waiter that answers a write of this connection under its request's id,
+ * and what a handler returns after asking the store with it. */
+struct store_waiter conn_waiter(struct conn *c, struct slice id);
+int conn_asked(struct conn *c, int rc);
+
+/* Send a list. The conn owns it from here on. */
+void conn_stream(struct conn *c, struct stream *st);
+
+/* The request must wait for a slot of the store: asked again later. */
+void conn_wait(struct conn *c, uint32_t slot);
+
+/* Each turn of the loop, before it waits: */
+void conns_flush(struct server *s);
+/* After the store has been polled: those who waited ask again, in order. */
+void conns_retry(struct server *s);
+/* Look at input again where something that held it is over; what is left for
+ * the next turn is in server->runnable. */
+void conns_run(struct server *s);
+/* Close those idle for too long. */
+void conns_sweep(struct server *s);
+void conns_kill_all(struct server *s);
+
+#endif

@@ -1,0 +1,273 @@
+/*
+ * When descriptors run out, accepting stops until one is closed or a moment
+ * has passed: a listener that stays readable would keep the loop spinning.
+ */
+#include "listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "log.h"
+
+#define BACKLOG 4096
+#define ACCEPTS_PER_TURN 64
+#define ACCEPT_PAUSE 0.1 /* seconds */
+
+struct listener {
+	ev_io io;
+	int fd;
+	struct address address;
+};
+
+static void
+refuse(struct server *s, int fd)
+{
+	static const char reply[] = "- ERROR limit too many connections\n";
+
+	s->conns_refused++;
+	/* A fresh socket has room for it; and it is only a courtesy. */
+	(void)!send(fd, reply, sizeof(reply) - 1, MSG_NOSIGNAL);
+	(void)close(fd);
+}
+
+static void
+pause_accepting(struct server *s)
+{
+	LOG_WARN("accept_paused", LOG_ERRNO(errno));
+	for (size_t i = 0; i < s->n_listeners; i++)
+		ev_io_stop(s->loop, &s->listeners[i].io);
+	s->accepting = false;
+	ev_timer_again(s->loop, &s->accept_pause);
+}
+
+static void
+on_connection(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct server *s = w->data;
+
+	(void)loop;
+	(void)revents;
+	for (int i = 0; i < ACCEPTS_PER_TURN && s->accepting; i++) {
+		int fd = accept4(w->fd, NULL, NULL,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int on = 1;
+
+		if (fd == -1 && (errno == EMFILE || errno == ENFILE ||
+		    errno == ENOBUFS || errno == ENOMEM))
+			pause_accepting(s);
+		if (fd == -1)
+			return;
+		if (s->conns.n >= s->config->controller_max_connections) {
+			refuse(s, fd);
+			continue;
+		}
+		/* Fails on a unix socket, where it means nothing. */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+		    sizeof(on));
+		(void)conn_new(s, fd); /* or closed, for want of memory */
+	}
+}
+
+static void
+on_accept_pause(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct server *s = w->data;
+
+	(void)revents;
+	ev_timer_stop(loop, w);
+	if (!s->accepting)
+		listeners_start(s);
+}
+
+static int
+bind_unix(struct listener *l, struct err *e)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	mode_t old_mask;
+	int rc;
+
+	memcpy(sun.sun_path, l->address.path, strlen(l->address.path) + 1);
+	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (l->fd == -1)
+		return err_sys(e, ERR_LIMIT, "socket");
+	/* What an earlier server left behind is in the way; one that is alive
+	 * answers. */
+	if (connect(l->fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return err_set(e, ERR_CONFLICT, "%s is in use",
+		    l->address.path);
+	(void)close(l->fd);
+	if (unlink(sun.sun_path) == -1 && errno != ENOENT)
+		return err_sys(e, ERR_INVALID, "replace %s", sun.sun_path);
+	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (l->fd == -1)
+		return err_sys(e, ERR_LIMIT, "socket");
+	old_mask = umask(0177);
+	rc = bind(l->fd, (struct sockaddr *)&sun, sizeof(sun));
+	(void)umask(old_mask);
+	if (rc == -1)
+		return err_sys(e, ERR_INVALID, "bind %s", sun.sun_path);
+	return 0;
+}
+
+/* Bind to one result of the name look-up; errno tells why not. */
+static int
+bind_tcp(struct listener *l, const struct addrinfo *ai)
+{
+	int on = 1;
+
+	l->fd = socket(ai->ai_family,
+	    ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, ai->ai_protocol);
+	if (l->fd == -1)
+		return -1;
+	(void)setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (ai->ai_family == AF_INET6)
+		(void)setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+		    sizeof(on));
+	return bind(l->fd, ai->ai_addr, ai->ai_addrlen);
+}
+
+/* The port it got, where any would do. */
+static void
+read_port(struct listener *l)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof(ss);
+
+	if (getsockname(l->fd, (struct sockaddr *)&ss, &n) == -1)
+		return;
+	if (ss.ss_family == AF_INET)
+		l->address.port =
+		    ntohs(((struct sockaddr_in *)(void *)&ss)->sin_port);
+	else
+		l->address.port =
+		    ntohs(((struct sockaddr_in6 *)(void *)&ss)->sin6_port);
+}
+
+static int
+open_tcp(struct listener *l, struct err *e)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *list;
+	char port[8];
+	int rc;
+
+	(void)snprintf(port, sizeof(port), "%u", l->address.port);
+	rc = getaddrinfo(l->address.host[0] == '\0' ? NULL : l->address.host,
+	    port, &hints, &list);
+	if (rc != 0)
+		return err_set(e, ERR_INVALID, "listen on %s: %s",
+		    l->address.host, gai_strerror(rc));
+	rc = bind_tcp(l, list);
+	freeaddrinfo(list);
+	if (rc == -1)
+		return err_sys(e, ERR_INVALID, "listen on %s:%s",
+		    l->address.host, port);
+	read_port(l);
+	return 0;
+}
+
+static int
+listener_open(struct server *s, struct listener *l, size_t i, struct err *e)
+{
+	l->fd = -1;
+	if (config_listen(s->config, i, &l->address, e) == -1)
+		return -1;
+	if (l->address.kind == ADDRESS_TLS)
+		return err_set(e, ERR_INVALID,
+		    "this version has no TLS: remove tls_cert and tls: from "
+		    "[controller]");
+	if ((l->address.kind == ADDRESS_UNIX ? bind_unix(l, e) :
+	    open_tcp(l, e)) == -1)
+		return -1;
+	if (listen(l->fd, BACKLOG) == -1)
+		return err_sys(e, ERR_INVALID, "listen");
+	ev_io_init(&l->io, on_connection, l->fd, EV_READ);
+	l->io.data = s;
+	return 0;
+}
+
+int
+listeners_open(struct server *s, struct err *e)
+{
+	size_t n = s->config->controller_listen.n;
+
+	ev_timer_init(&s->accept_pause, on_accept_pause, 0, ACCEPT_PAUSE);
+	s->accept_pause.data = s;
+	if ((s->listeners = calloc(n, sizeof(*s->listeners))) == NULL)
+		return err_nomem(e);
+	for (size_t i = 0; i < n; i++) {
+		s->n_listeners = i + 1;
+		if (listener_open(s, &s->listeners[i], i, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+void
+listeners_start(struct server *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++)
+		ev_io_start(s->loop, &s->listeners[i].io);
+	s->accepting = true;
+}
+
+void
+listeners_stop(struct server *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++)
+		ev_io_stop(s->loop, &s->listeners[i].io);
+	ev_timer_stop(s->loop, &s->accept_pause);
+	s->accepting = false;
+}
+
+void
+listeners_close(struct server *s)
+{
+	if (s->listeners == NULL)
+		return;
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		struct listener *l = &s->listeners[i];
+
+		if (l->fd == -1)
+			continue;
+		ev_io_stop(s->loop, &l->io);
+		if (l->address.kind == ADDRESS_UNIX)
+			(void)unlink(l->address.path);
+		(void)close(l->fd); /* a listening socket holds nothing */
+	}
+	free(s->listeners);
+	s->listeners = NULL;
+	s->n_listeners = 0;
+}
+
+void
+listener_resume(struct server *s)
+{
+	if (s->accepting || !ev_is_active(&s->accept_pause))
+		return;
+	ev_timer_stop(s->loop, &s->accept_pause);
+	listeners_start(s);
+}
+
+void
+listeners_put(const struct server *s, struct buf *out)
+{
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		if (i > 0)
+			buf_add_byte(out, ',');
+		address_put(out, &s->listeners[i].address);
+	}
+}

@@ -1,0 +1,409 @@
+/*
+ * Main's loop. One turn: wait for events, handle them, then (before_wait)
+ * finish what they began:
+ *
+ *	look again at input that was held    conns_run
+ *	take jobs that are due               sched_tick
+ *	hand new records to the log writer   store_kick
+ *	send the replies                     conns_flush
+ *
+ * So all requests that came in one turn share a commit, and all replies to a
+ * client one write.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "dispatch.h"
+#include "listener.h"
+#include "log.h"
+#include "notify.h"
+#include "os.h"
+#include "tstamp.h"
+
+#define INPUT_BYTES 65536
+#define SWEEP_SECONDS 1.0
+
+/* As many descriptors as the system lets us have. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 ||
+	    limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* max_connections may be
+						 * out of reach then */
+}
+
+static void
+wake_for_store(void *arg)
+{
+	struct server *s = arg;
+
+	ev_async_send(s->loop, &s->store_wake);
+}
+
+static void
+wake_for_processor(void *arg)
+{
+	struct server *s = arg;
+
+	ev_async_send(s->loop, &s->processor_wake);
+}
+
+static bool
+submit_run(void *ctx, struct run *run)
+{
+	struct server *s = ctx;
+
+	return processor_submit(s->processor, run);
+}
+
+static void
+on_store_wake(struct ev_loop *loop, ev_async *w, int revents)
+{
+	struct server *s = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (!store_poll(s->store))
+		return;
+	sched_start(s->sched);
+	conns_retry(s);
+}
+
+static void
+on_processor_wake(struct ev_loop *loop, ev_async *w, int revents)
+{
+	struct server *s = w->data;
+	struct run_event event;
+
+	(void)loop;
+	(void)revents;
+	while (processor_take(s->processor, &event))
+		sched_run_event(s->sched, &event);
+}
+
+static void
+on_frame(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct server *s = w->data;
+	uint64_t expirations;
+
+	(void)loop;
+	(void)revents;
+	/* ECANCELED: the clock was set, which calls for a look as well. */
+	(void)!read(s->frame_fd, &expirations, sizeof(expirations));
+	s->frame_armed_ns = SCHED_NEVER;
+	s->tick_wanted = true;
+}
+
+/* See that the next frame with something to do wakes the loop. */
+static void
+arm_frame_timer(struct server *s, int64_t wake_ns)
+{
+	struct itimerspec when = {0};
+
+	if (wake_ns == s->frame_armed_ns)
+		return;
+	s->frame_armed_ns = wake_ns;
+	if (wake_ns != SCHED_NEVER) {
+		when.it_value.tv_sec = wake_ns / NS_PER_S;
+		when.it_value.tv_nsec = wake_ns % NS_PER_S;
+	}
+	if (timerfd_settime(s->frame_fd,
+	    TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL) == -1)
+		LOG_ERROR("timer", LOG_ERRNO(errno));
+}
+
+static void
+run_frame(struct server *s)
+{
+	int64_t now_ns = os->wall_ns();
+	int64_t wake_ns = sched_wake_ns(s->sched, now_ns);
+
+	if (s->tick_wanted) {
+		int64_t again_ns = sched_tick(s->sched, now_ns);
+
+		s->tick_wanted = again_ns <= now_ns;
+		wake_ns = sched_wake_ns(s->sched, now_ns);
+		if (again_ns < wake_ns)
+			wake_ns = again_ns;
+	}
+	if (!s->tick_wanted)
+		arm_frame_timer(s, wake_ns);
+}
+
+static void
+before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct server *s = w->data;
+
+	(void)revents;
+	conns_run(s);
+	run_frame(s);
+	store_kick(s->store);
+	conns_flush(s);
+	if (s->draining && sched_idle(s->sched) && store_idle(s->store))
+		ev_break(loop, EVBREAK_ALL);
+	if (s->runnable != NULL || s->tick_wanted)
+		ev_idle_start(loop, &s->more);
+	else
+		ev_idle_stop(loop, &s->more);
+}
+
+/* Its being active keeps the loop from waiting. */
+static void
+on_more(struct ev_loop *loop, ev_idle *w, int revents)
+{
+	(void)loop;
+	(void)w;
+	(void)revents;
+}
+
+static void
+on_sweep(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	conns_sweep(w->data);
+}
+
+static void
+on_drain_timeout(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)w;
+	(void)revents;
+	LOG_WARN("drain_timeout");
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+on_stop_signal(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	struct server *s = w->data;
+	struct sched_stats stats;
+
+	(void)revents;
+	if (s->draining) {
+		LOG_WARN("stopping_now", LOG_STR("signal",
+		    strsignal(w->signum)));
+		ev_break(loop, EVBREAK_ALL);
+		return;
+	}
+	sched_stats(s->sched, &stats);
+	LOG_INFO("draining", LOG_STR("signal", strsignal(w->signum)),
+	    LOG_U64("running", stats.inflight));
+	notify("STOPPING=1\nSTATUS=draining");
+	s->draining = true;
+	listeners_stop(s);
+	sched_drain(s->sched);
+	ev_timer_init(&s->drain_timer, on_drain_timeout,
+	    (double)s->config->processor_drain_timeout / 1e9, 0);
+	ev_timer_start(loop, &s->drain_timer);
+}
+
+static int
+fail(struct server *s, int exit_code)
+{
+	s->exit_code = exit_code;
+	return -1;
+}
+
+static void
+report_recovery(const struct server *s)
+{
+	const struct store_recovery *r = &s->recovery;
+
+	if (r->discarded.msg[0] != '\0')
+		LOG_WARN("log_tail_cut", LOG_ERR(&r->discarded),
+		    LOG_I64("bytes", r->discarded_bytes));
+	if (r->zero_bytes > 0)
+		LOG_WARN("log_tail_zero", LOG_STR("reason",
+		    "not stopped cleanly: space written ahead is cut off"),
+		    LOG_I64("bytes", r->zero_bytes));
+}
+
+static int
+open_store(struct server *s, struct err *e)
+{
+	const struct config *c = s->config;
+	const char *path = c->database_persistence == PERSISTENCE_MEMORY ?
+	    NULL : c->database_logfile_path;
+	enum store_fault fault;
+
+	s->store = store_open(path, c->database_fsync_on_persist,
+	    wake_for_store, s, &s->recovery, &fault, e);
+	if (s->store != NULL) {
+		report_recovery(s);
+		return 0;
+	}
+	if (fault == STORE_DAMAGED)
+		return fail(s, EXIT_DAMAGED);
+	return fail(s, fault == STORE_LOCKED ? EXIT_LOCKED : EXIT_RUNTIME);
+}
+
+static int
+open_scheduler(struct server *s, struct err *e)
+{
+	const struct config *c = s->config;
+	const struct processor_options po = {
+		.shell_path = c->shell_path,
+		.shell_args = &c->shell_args,
+		.max_inflight = c->processor_max_inflight,
+		.max_output = c->processor_max_output,
+		.wake = wake_for_processor,
+		.wake_arg = s,
+	};
+	const struct sched_options so = {
+		.store = s->store,
+		.framerate = c->database_framerate,
+		.max_inflight = c->processor_max_inflight,
+		.submit = submit_run,
+		.ctx = s,
+	};
+
+	if ((s->processor = processor_start(&po, e)) == NULL ||
+	    (s->sched = sched_new(&so, e)) == NULL ||
+	    sched_recover(s->sched, os->wall_ns(), e) == -1)
+		return fail(s, EXIT_RUNTIME);
+	return 0;
+}
+
+static int
+open_frame_timer(struct server *s, struct err *e)
+{
+	s->frame_fd = timerfd_create(CLOCK_REALTIME,
+	    TFD_NONBLOCK | TFD_CLOEXEC);
+	if (s->frame_fd == -1)
+		return err_sys(e, ERR_LIMIT, "timerfd");
+	s->frame_armed_ns = SCHED_NEVER;
+	s->tick_wanted = true;
+	ev_io_init(&s->frame_timer, on_frame, s->frame_fd, EV_READ);
+	return 0;
+}
+
+static void
+init_watchers(struct server *s)
+{
+	ev_async_init(&s->store_wake, on_store_wake);
+	ev_async_init(&s->processor_wake, on_processor_wake);
+	ev_prepare_init(&s->before_wait, before_wait);
+	ev_idle_init(&s->more, on_more);
+	ev_timer_init(&s->sweep, on_sweep, SWEEP_SECONDS, SWEEP_SECONDS);
+	ev_signal_init(&s->on_term, on_stop_signal, SIGTERM);
+	ev_signal_init(&s->on_int, on_stop_signal, SIGINT);
+	s->store_wake.data = s->processor_wake.data = s;
+	s->before_wait.data = s->sweep.data = s->frame_timer.data = s;
+	s->on_term.data = s->on_int.data = s;
+}
+
+static void
+start_watchers(struct server *s)
+{
+	ev_async_start(s->loop, &s->store_wake);
+	ev_async_start(s->loop, &s->processor_wake);
+	ev_prepare_start(s->loop, &s->before_wait);
+	ev_io_start(s->loop, &s->frame_timer);
+	ev_signal_start(s->loop, &s->on_term);
+	ev_signal_start(s->loop, &s->on_int);
+	if (s->config->controller_idle_timeout > 0)
+		ev_timer_start(s->loop, &s->sweep);
+}
+
+static int
+load_auth(struct server *s, struct err *e)
+{
+	const char *path = s->config->controller_auth_file;
+
+	if (path == NULL)
+		return 0;
+	if ((s->auth = auth_load(path, e)) == NULL)
+		return fail(s, EXIT_USAGE);
+	if (s->auth->exposed)
+		LOG_WARN("auth_file_exposed", LOG_STR("file", path),
+		    LOG_STR("reason", "others than its owner can read it"));
+	return 0;
+}
+
+int
+server_init(struct server *s, const struct config *c, struct err *e)
+{
+	memset(s, 0, sizeof(*s));
+	s->config = c;
+	s->frame_fd = -1;
+	s->waiters_end = &s->waiters;
+	s->started_mono_ns = os->mono_ns();
+	s->exit_code = EXIT_RUNTIME;
+	(void)signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
+	s->loop = ev_default_loop(EVFLAG_AUTO);
+	s->input = malloc(INPUT_BYTES);
+	s->line = malloc(LINE_MAX_CEILING);
+	if (s->loop == NULL || s->input == NULL || s->line == NULL)
+		return err_nomem(e);
+	if (load_auth(s, e) == -1 || open_frame_timer(s, e) == -1)
+		return -1;
+	/* Before the store: recovery may take long, and an address in use
+	 * should be known at once. */
+	if (listeners_open(s, e) == -1)
+		return fail(s, EXIT_USAGE);
+	init_watchers(s);
+	if (open_store(s, e) == -1 || open_scheduler(s, e) == -1)
+		return -1;
+	start_watchers(s);
+	return 0;
+}
+
+static void
+report_ready(const struct server *s)
+{
+	struct buf listen = {0};
+
+	listeners_put(s, &listen);
+	LOG_INFO("ready", LOG_SLICE("listen", buf_slice(&listen)),
+	    LOG_U64("jobs", jobs_total(store_jobs(s->store))),
+	    LOG_U64("rules", store_rules(s->store)->n),
+	    LOG_MS("recovery_ms", s->recovery.duration_ns));
+	buf_free(&listen);
+	notify("READY=1\nSTATUS=ready");
+}
+
+int
+server_run(struct server *s)
+{
+	listeners_start(s);
+	report_ready(s);
+	ev_run(s->loop, 0);
+	LOG_INFO("stopped");
+	return EXIT_OK;
+}
+
+void
+server_fini(struct server *s)
+{
+	conns_kill_all(s);
+	listeners_close(s);
+	if (s->processor != NULL)
+		processor_stop(s->processor);
+	sched_free(s->sched);
+	store_close(s->store);
+	if (s->frame_fd != -1)
+		(void)close(s->frame_fd);
+	auth_free(s->auth);
+	token_fini(&s->tokens);
+	free(s->input);
+	free(s->line);
+	if (s->loop != NULL)
+		ev_loop_destroy(s->loop);
+}

@@ -1,0 +1,91 @@
+/*
+ * The running server: what main owns. Everything that handles requests or
+ * events gets to the rest through here. Main thread.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth.h"
+#include "config.h"
+#include "processor.h"
+#include "sched.h"
+#include "store.h"
+#include "token.h"
+
+struct conn;
+struct listener;
+
+/* Doubly linked through the conns themselves. */
+struct conn_list {
+	struct conn *first, *last;
+	size_t n;
+};
+
+struct server {
+	struct ev_loop *loop;
+	const struct config *config;
+	struct auth *auth; /* NULL: every client is admin */
+	struct store *store;
+	struct sched *sched;
+	struct processor *processor;
+	int64_t started_mono_ns;
+	bool draining;
+	int exit_code;
+
+	/* net/listener.c */
+	struct listener *listeners; /* owned array */
+	size_t n_listeners;
+	bool accepting;
+	ev_timer accept_pause;
+	bool tls_enabled;
+
+	/* net/conn.c */
+	struct conn_list conns;
+	struct conn *dirty;   /* replies to be sent this turn */
+	struct conn *waiters; /* for a name or for room in the store, in order */
+	struct conn **waiters_end;
+	struct conn *runnable; /* input to be looked at again this turn */
+	char *input;	       /* shared read buffer */
+	char *line;	       /* the line being handled, unescaped in place */
+	struct tokens tokens;
+	uint64_t conns_total, conns_refused;
+	uint64_t requests_total, errors_total;
+
+	/* server.c */
+	ev_async store_wake, processor_wake;
+	ev_prepare before_wait;
+	ev_idle more; /* runs while there is work that must not wait */
+	ev_io frame_timer;
+	int frame_fd;		/* a timerfd on the wall clock */
+	int64_t frame_armed_ns; /* when it goes off; SCHED_NEVER: not set */
+	bool tick_wanted;	/* this turn */
+	ev_timer sweep;
+	ev_signal on_term, on_int;
+	ev_timer drain_timer;
+	struct store_recovery recovery;
+};
+
+/*
+ * Build everything from the configuration and recover the log. 0; or -1 with
+ * the exit code in s->exit_code and *e, and server_fini to be called.
+ */
+int server_init(struct server *s, const struct config *c, struct err *e);
+/* Until a signal ends it; returns the exit code. */
+int server_run(struct server *s);
+void server_fini(struct server *s);
+
+/* Exit codes of tickd. */
+enum {
+	EXIT_OK = 0,
+	EXIT_RUNTIME = 1,
+	EXIT_USAGE = 2,
+	EXIT_DAMAGED = 3,
+	EXIT_LOCKED = 4
+};
+
+#endif

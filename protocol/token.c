@@ -17,6 +17,40 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* Bytes are looked at eight at a time, as one integer. */
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* Whether a byte of v is below c (c <= 0x80). Exact as a yes or no. */
+static bool
+any_below(uint64_t v, uint64_t c)
+{
+	return ((v - EACH_BYTE(c)) & ~v & EACH_BYTE(0x80)) != 0;
+}
+
+static bool
+any_equal(uint64_t v, uint64_t c)
+{
+	return any_below(v ^ EACH_BYTE(c), 1);
+}
+
+/* Where the word at p ends. Eight bytes at a time as long as none is a
+ * blank. */
+static char *
+word_end(char *p, const char *end)
+{
+	uint64_t v;
+
+	while ((size_t)(end - p) >= sizeof(v)) {
+		memcpy(&v, p, sizeof(v));
+		if (any_equal(v, ' ') || any_equal(v, '\t'))
+			break;
+		p += sizeof(v);
+	}
+	while (p < end && !is_blank(*p))
+		p++;
+	return p;
+}
+
 /* Make room for one more word. */
 static int
 grow(struct tokens *t, struct err *e)
@@ -91,9 +125,9 @@ unterminated(struct err *e)
 }
 
 /* Unescape in place from `in`, the first backslash of a quoted word. Returns
- * the closing quote and sets *word_end, or NULL. */
+ * the closing quote and sets *last to the end of the word, or NULL. */
 static char *
-unescape_word(char *in, char *end, char **word_end, struct err *e)
+unescape_word(char *in, char *end, char **last, struct err *e)
 {
 	char *out = in;
 	char *next;
@@ -113,7 +147,7 @@ unescape_word(char *in, char *end, char **word_end, struct err *e)
 		out++;
 		in = next;
 	}
-	*word_end = out;
+	*last = out;
 	return in < end ? in : unterminated(e);
 }
 
@@ -123,14 +157,14 @@ static char *
 split_quoted(char *p, char *end, struct slice *word, struct err *e)
 {
 	char *start = p + 1;
-	char *word_end, *escaped, *quote;
+	char *last, *escaped, *quote;
 
 	if ((quote = memchr(start, '"', (size_t)(end - start))) == NULL)
 		return unterminated(e);
-	word_end = quote;
+	last = quote;
 	escaped = memchr(start, '\\', (size_t)(quote - start));
 	if (escaped != NULL) {
-		quote = unescape_word(escaped, end, &word_end, e);
+		quote = unescape_word(escaped, end, &last, e);
 		if (quote == NULL)
 			return NULL;
 	}
@@ -139,7 +173,7 @@ split_quoted(char *p, char *end, struct slice *word, struct err *e)
 		(void)err_set(e, ERR_SYNTAX, "no space after a closing quote");
 		return NULL;
 	}
-	*word = slice_of(start, (size_t)(word_end - start));
+	*word = slice_of(start, (size_t)(last - start));
 	return p;
 }
 
@@ -165,8 +199,7 @@ token_split(char *line, size_t n, struct tokens *t, struct err *e)
 			if (p == NULL)
 				return -1;
 		} else {
-			while (p < end && !is_blank(*p))
-				p++;
+			p = word_end(p, end);
 			t->word[t->n] = slice_of(start, (size_t)(p - start));
 		}
 		t->n++;
@@ -186,21 +219,6 @@ static bool
 is_plain(unsigned char c)
 {
 	return c > ' ' && c != 0x7f && c != '"' && c != '\\';
-}
-
-#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
-
-/* Whether a byte of v is below c (c <= 0x80). Exact as a yes or no. */
-static bool
-any_below(uint64_t v, uint64_t c)
-{
-	return ((v - EACH_BYTE(c)) & ~v & EACH_BYTE(0x80)) != 0;
-}
-
-static bool
-any_equal(uint64_t v, uint64_t c)
-{
-	return any_below(v ^ EACH_BYTE(c), 1);
 }
 
 /* is_plain for all of s, eight bytes at a time. */

@@ -24,7 +24,7 @@ is_host(struct slice s)
 		return false;
 	for (i = 0; i < s.len; i++) {
 		if (!isalnum((unsigned char)s.ptr[i]) &&
-		    strchr(".-_", s.ptr[i]) == NULL)
+		    memchr(".-_", s.ptr[i], 3) == NULL)
 			return false;
 	}
 	return true;

@@ -336,10 +336,13 @@ load_tokens(struct loader *l, struct err *e)
 		if (end_token(l, e) == -1)
 			return -1;
 		if (item == INI_END)
-			return 0;
+			break;
 		if (begin_token(l, e) == -1)
 			return -1;
 	}
+	if (l->auth->n == 0)
+		return err_set(e, ERR_INVALID, "%s: no tokens", l->in.file);
+	return 0;
 }
 
 /* ---- Loading ---- */

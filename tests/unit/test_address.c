@@ -48,8 +48,8 @@ test_parse(void **state)
 		assert_int_equal(
 		    address_parse(slice_str(cases[i].text), &a, &e), 0);
 		assert_int_equal(a.kind, cases[i].kind);
-		assert_string_equal(
-		    a.kind == ADDRESS_UNIX ? a.path : a.host, cases[i].host);
+		assert_string_equal(a.kind == ADDRESS_UNIX ? a.path : a.host,
+		    cases[i].host);
 		assert_int_equal(a.port, cases[i].port);
 		assert_int_equal(address_is_local(&a), cases[i].local);
 		buf_clear(&out);
@@ -76,8 +76,9 @@ test_refuse(void **state)
 		{ "a b:1", "bad host: \"a b:1\"" },
 		{ "a/b:1", "bad host: \"a/b:1\"" },
 		{ "*:1", "bad host: \"*:1\"" },
-		{ "tcp:host:1", "an IPv6 address needs brackets:"
-				" \"tcp:host:1\"" },
+		{ "tcp:host:1",
+		    "an IPv6 address needs brackets:"
+		    " \"tcp:host:1\"" },
 		{ "a:65536", "port above 65535 or no number: \"a:65536\"" },
 		{ "a:-1", "port above 65535 or no number: \"a:-1\"" },
 		{ "a:+1", "port above 65535 or no number: \"a:+1\"" },
@@ -86,8 +87,9 @@ test_refuse(void **state)
 		{ "a:99999999999999999999",
 		    "port above 65535 or no number:"
 		    " \"a:99999999999999999999\"" },
-		{ "2001:db8::2:1", "an IPv6 address needs brackets:"
-				   " \"2001:db8::2:1\"" },
+		{ "2001:db8::2:1",
+		    "an IPv6 address needs brackets:"
+		    " \"2001:db8::2:1\"" },
 		{ "[::1:5678", "bad IPv6 address: \"[::1:5678\"" },
 		{ "[::1]", "no port: \"[::1]\"" },
 		{ "[::1]5678", "no port: \"[::1]5678\"" },

@@ -259,7 +259,8 @@ test_list(void **state)
 		{ "[\"a\" \"b\"]", NULL, "no comma between items" },
 		{ "[,]", NULL, "empty item in the list" },
 		{ "a,,b", NULL, "empty item in the list" },
-		{ "[\"\\x\"]", NULL, "escape other than \\\" \\\\ \\n \\r \\t" },
+		{ "[\"\\x\"]", NULL,
+		    "escape other than \\\" \\\\ \\n \\r \\t" },
 		{ "a, \"b", NULL, "unbalanced quotes" },
 	};
 	struct strings list;

@@ -25,8 +25,8 @@ static char line[LOG_LINE_MAX + 1];
 static const char *
 format(enum log_format form, const struct log_field *fields)
 {
-	size_t n = log_format(line, form, LOG_LEVEL_INFO, NOW_NS, "test",
-	    fields);
+	size_t n =
+	    log_format(line, form, LOG_LEVEL_INFO, NOW_NS, "test", fields);
 
 	assert_true(n <= LOG_LINE_MAX);
 	assert_int_equal(line[n - 1], '\n');
@@ -68,12 +68,12 @@ static void
 test_number_limits(void **state)
 {
 	(void)state;
-	assert_non_null(strstr(
-	    format(LOG_LOGFMT,
-		FIELDS(LOG_U64("u", UINT64_MAX), LOG_I64("i", INT64_MIN),
-		    LOG_MS("m", INT64_MIN), LOG_MS("z", -1))),
-	    " u=18446744073709551615 i=-9223372036854775808"
-	    " m=-9223372036854.775 z=-0.000"));
+	assert_non_null(
+	    strstr(format(LOG_LOGFMT,
+		       FIELDS(LOG_U64("u", UINT64_MAX), LOG_I64("i", INT64_MIN),
+			   LOG_MS("m", INT64_MIN), LOG_MS("z", -1))),
+		" u=18446744073709551615 i=-9223372036854775808"
+		" m=-9223372036854.775 z=-0.000"));
 }
 
 static void
@@ -96,8 +96,7 @@ test_time(void **state)
 	for (i = 0; i < LEN(cases); i++) {
 		(void)log_format(line, LOG_LOGFMT, LOG_LEVEL_INFO, cases[i].ns,
 		    "test", FIELDS(LOG_U64("n", 1)));
-		assert_memory_equal(line, cases[i].text,
-		    strlen(cases[i].text));
+		assert_memory_equal(line, cases[i].text, strlen(cases[i].text));
 	}
 }
 
@@ -113,8 +112,7 @@ test_escapes(void **state)
 		{ "", "\"\"", "" },
 		{ "a b", "\"a b\"", "a b" },
 		{ "a=b", "\"a=b\"", "a=b" },
-		{ "a\nlevel=error", "\"a\\nlevel=error\"",
-		    "a\\nlevel=error" },
+		{ "a\nlevel=error", "\"a\\nlevel=error\"", "a\\nlevel=error" },
 		{ "\"", "\"\\\"\"", "\\\"" },
 		{ "\\", "\"\\\\\"", "\\\\" },
 		{ "\r\t", "\"\\r\\t\"", "\\r\\t" },
@@ -125,7 +123,9 @@ test_escapes(void **state)
 		{ "\xe2\x82\xac \xf0\x9f\x98\x80",
 		    "\"\xe2\x82\xac \xf0\x9f\x98\x80\"",
 		    "\xe2\x82\xac \xf0\x9f\x98\x80" },
-		{ "\xc2\x9b" "2J", "\"\\x9b2J\"", "\\u009b2J" }, /* CSI */
+		{ "\xc2\x9b"
+		  "2J",
+		    "\"\\x9b2J\"", "\\u009b2J" }, /* CSI */
 		{ "\xc2\xa0", "\"\xc2\xa0\"", "\xc2\xa0" },
 		{ "\xff", "\"\\xff\"", "\\ufffd" },
 		{ "\xc0\x8a", "\"\\xc0\\x8a\"", "\\ufffd\\ufffd" },
@@ -157,7 +157,8 @@ test_escapes(void **state)
 		assert_string_equal(strstr(got, " v=") + 3, cases[i].logfmt);
 		got = strstr(format(LOG_JSON,
 				 FIELDS(LOG_SLICE("v", slice_of(copy, n)))),
-		    ",\"v\":\"") + 6;
+			  ",\"v\":\"") +
+		    6;
 		assert_memory_equal(got, cases[i].json, strlen(cases[i].json));
 		assert_string_equal(got + strlen(cases[i].json), "\"}");
 		free(copy);
@@ -178,9 +179,10 @@ test_json_is_json(void **state)
 	for (i = 0; i < 65536; i++) {
 		value[0] = (char)(i >> 8);
 		value[1] = (char)(i & 0xff);
-		root = json_loads(
-		    format(LOG_JSON, FIELDS(LOG_SLICE("v", slice_of(value, 2)))),
-		    0, &error);
+		root =
+		    json_loads(format(LOG_JSON,
+				   FIELDS(LOG_SLICE("v", slice_of(value, 2)))),
+			JSON_ALLOW_NUL, &error);
 		assert_non_null(root);
 		assert_int_equal(json_object_size(root), 4);
 		json_decref(root);
@@ -269,8 +271,9 @@ test_levels(void **state)
 	assert_true(read_pipe(fd[0], out, sizeof(out)) > 0);
 	assert_null(strstr(out, "quiet"));
 	assert_non_null(strstr(out, " level=warn event=first n=1\n"));
-	assert_non_null(strstr(out, " level=error event=second error=broken "
-				    "error=\"No space left on device\"\n"));
+	assert_non_null(strstr(out,
+	    " level=error event=second error=broken "
+	    "error=\"No space left on device\"\n"));
 
 	log_setup(LOG_LEVEL_OFF, LOG_LOGFMT, fd[1]);
 	LOG_ERROR("never");
@@ -278,8 +281,8 @@ test_levels(void **state)
 	log_setup(LOG_LEVEL_TRACE, LOG_JSON, fd[1]);
 	LOG_TRACE("detail");
 	assert_true(read_pipe(fd[0], out, sizeof(out)) > 0);
-	assert_non_null(strstr(out,
-	    "\"level\":\"trace\",\"event\":\"detail\"}\n"));
+	assert_non_null(
+	    strstr(out, "\"level\":\"trace\",\"event\":\"detail\"}\n"));
 	(void)close(fd[0]);
 	(void)close(fd[1]);
 }

@@ -94,10 +94,8 @@ test_too_many_sets(void **state)
 	argv[0] = name;
 	for (i = 1; i <= OPTIONS_SETS_MAX + 1; i++)
 		argv[i] = word;
-	assert_int_equal(
-	    options_parse(OPTIONS_SETS_MAX + 1, argv, &o, &e), 0);
-	assert_int_equal(
-	    options_parse(OPTIONS_SETS_MAX + 2, argv, &o, &e), -1);
+	assert_int_equal(options_parse(OPTIONS_SETS_MAX + 1, argv, &o, &e), 0);
+	assert_int_equal(options_parse(OPTIONS_SETS_MAX + 2, argv, &o, &e), -1);
 	assert_string_equal(e.msg, "more than 256 times --set");
 }
 

@@ -16,11 +16,12 @@
  * memory, on a stack of its own, while this thread is suspended until the
  * child executes its program or exits. So
  *  1. the child may report an error by plain assignment;
- *  2. only async-signal-safe calls are allowed, and none that reaches into
- *     the C library's idea of the process: its setuid() would change the
- *     server's other threads, hence the bare system calls;
- *  3. the code is not instrumented by sanitizers, which take it for a second
- *     thread on the first one's shadow state.
+ *  2. nothing may be called that reaches into what the C library or a
+ *     sanitizer keeps about the process, for that is the server's: setuid()
+ *     would change its other threads, sigaction() its handlers under the
+ *     thread sanitizer. Hence the bare system calls;
+ *  3. the code is not instrumented, and clone() is called by its other name:
+ *     sanitizers would take the child for a forked process;
  *  4. the table of descriptors is the server's, too, until the child has
  *     unshared it. Copying ten thousand connections only to close them would
  *     take longer than all the rest; so the child's three are put on reserved
@@ -36,6 +37,11 @@
 #define CHILD_CODE \
 	__attribute__((no_sanitize("address", "thread", "undefined")))
 #endif
+
+#define KERNEL_SIGSET 8 /* bytes of its sigset_t */
+
+int real_clone(int (*main)(void *), void *stack, int flags, void *arg,
+    ...) __asm__("__clone");
 
 struct child_arg {
 	const struct vspawner *vspawner;
@@ -111,15 +117,15 @@ vspawner_fini(struct vspawner *v)
 CHILD_CODE static int
 reset_signals(void)
 {
-	const struct sigaction action = { .sa_handler = SIG_DFL };
-	sigset_t none;
+	/* Large enough for the kernel's sigaction, where all zero is SIG_DFL,
+	 * and for its sigset, where it is the empty set. */
+	static const unsigned char zero[64];
 	int i;
 
-	for (i = 1; i < NSIG; i++)
-		(void)sigaction(i, &action, NULL); /* not SIGKILL, SIGSTOP */
-	if (sigemptyset(&none) == -1)
-		return -1;
-	return sigprocmask(SIG_SETMASK, &none, NULL);
+	for (i = 1; i < NSIG; i++) /* refused for SIGKILL and SIGSTOP */
+		(void)syscall(SYS_rt_sigaction, i, zero, NULL, KERNEL_SIGSET);
+	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, zero, NULL,
+	    KERNEL_SIGSET);
 }
 
 /* A table of our own with the reserved descriptors in it. Before that is
@@ -146,7 +152,7 @@ set_up(const struct vspawner *v)
 	if (unshare_files(v) == -1 || setpgid(0, 0) == -1)
 		return -1;
 	for (i = 0; i < 3; i++)
-		if (dup2(v->fd[i], i) == -1)
+		if (syscall(SYS_dup3, v->fd[i], i, 0) == -1)
 			return -1;
 	/* Ours are all close-on-exec; this is for what a library opens. */
 	(void)close_range(3, ~0u, 0);
@@ -261,7 +267,7 @@ clone_child(struct child_arg *arg, struct vspawn_result *result)
 
 	if (other_user)
 		dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
-	result->pid = clone(child_main, top,
+	result->pid = real_clone(child_main, top,
 	    CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD, arg,
 	    &result->pidfd);
 	if (result->pid == -1) {

@@ -230,7 +230,7 @@ runs_expect(const struct run *run, enum run_outcome outcome, int exit,
 	assert_int_equal(run->reason[0] == '\0', outcome == RUN_SUCCESS);
 	if (output == NULL)
 		return;
-	if (o->len != strlen(output) || memcmp(o->bytes, output, o->len) != 0)
+	if (!slice_eq(slice_of(o->bytes, o->len), slice_str(output)))
 		fail_msg("output \"%.*s\", not \"%s\"", (int)o->len, o->bytes,
 		    output);
 }

@@ -144,7 +144,7 @@ expect_output(enum output_stream i, const char *text)
 {
 	const struct output *o = &t.output[i];
 
-	if (o->len != strlen(text) || memcmp(o->bytes, text, o->len) != 0)
+	if (!slice_eq(slice_of(o->bytes, o->len), slice_str(text)))
 		fail_msg("\"%.*s\", not \"%s\"", (int)o->len, o->bytes, text);
 }
 

@@ -3,10 +3,12 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runs.h"
@@ -261,29 +263,49 @@ static void
 cancels_again_and_again(void **state)
 {
 	unsigned i;
+	pid_t group;
 
 	(void)state;
 	runs_restart(1);
 	runs_submit(1,
 	    "shell\ttrap '' TERM; while :; do sleep 1000; done\t--\t"
 	    "kill_after=1h");
+	group = runs_started(1);
 	for (i = 0; i < 1000; i++)
 		processor_cancel(runs_processor(), 1, false);
 	for (i = 0; i < 1000; i++)
 		processor_cancel(runs_processor(), 1, true);
 	assert_int_equal(runs_finished(1)->outcome, RUN_CANCELLED);
+	runs_await_group_gone(group);
 }
 
+/* A cancel is the last word: nothing may be retried as timed out. */
 static void
 cancels_what_has_timed_out(void **state)
 {
+	char path[] = "/tmp/test_processor.XXXXXX", fifo[64], line[256], c;
+	pid_t group;
+	int fd;
+
 	(void)state;
-	runs_submit(1,
-	    "shell\ttrap 'touch /dev/null' TERM; while :; do sleep 1000; "
-	    "done\t--\ttimeout=1ms\tkill_after=1h");
-	(void)runs_started(1);
+	assert_non_null(mkdtemp(path));
+	(void)snprintf(fifo, sizeof(fifo), "%s/fifo", path);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	(void)snprintf(line, sizeof(line),
+	    "shell\ttrap 'echo >%s' TERM; while :; do sleep 1000; done\t--\t"
+	    "timeout=300ms\tkill_after=1h",
+	    fifo);
+	runs_submit(1, line);
+	group = runs_started(1);
+	fd = open(fifo, O_RDONLY); /* waits for the trap to open it */
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, &c, 1), 1);
 	processor_cancel(runs_processor(), 1, true);
 	runs_expect(runs_finished(1), RUN_CANCELLED, 128 + SIGKILL, NULL);
+	runs_await_group_gone(group);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(fifo), 0);
+	assert_int_equal(rmdir(path), 0);
 }
 
 static void

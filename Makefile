@@ -241,6 +241,8 @@ lint-format: | deps
 lint-headers: | deps
 	$(call say,HEADERS)$(foreach h,$(HEADERS),$(COMPILE) $(call flags,$(h)) \
 		-fsyntax-only -x c $(h) &&) true
+	$(call say,CXX,client/tick.h)clang++ -std=c++11 -Wall -Wextra -Wpedantic \
+		-Werror -iquote client -fsyntax-only tests/unit/tick_header.cc
 
 lint-cppcheck: | deps
 	$(call say,CPPCHECK)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
@@ -283,7 +285,8 @@ install: all $(B)/server/tickd.service $(B)/client/tick.pc ## Honours DESTDIR an
 		$(DESTDIR)$(libdir)/pkgconfig/tick.pc
 	install -D -m 644 $(B)/server/tickd.service \
 		$(DESTDIR)$(unitdir)/tickd.service
-	install -D -m 644 client/tickctl.bash $(DESTDIR)$(completiondir)/tickctl
+	$(B)/tickctl completion bash >$(B)/tickctl.bash
+	install -D -m 644 $(B)/tickctl.bash $(DESTDIR)$(completiondir)/tickctl
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
 
 uninstall: ## Remove what install put there

@@ -1,5 +1,6 @@
 #include "ctl_out.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,7 +106,7 @@ show_value(struct out *o, enum field_type type, const struct tick_word *w)
 	else if (v == 0)
 		buf_add_str(&o->line, "never");
 	else
-		tstamp_put_utc(&o->line, (int64_t)v);
+		tstamp_put_utc(&o->line, (int64_t)v / NS_PER_MS * NS_PER_MS);
 	table_cell(&o->table, buf_slice(&o->line));
 	buf_clear(&o->line);
 }
@@ -147,10 +148,9 @@ show_heading(struct out *o)
 
 		buf_clear(&o->line);
 		for (size_t i = 0; i < name.len; i++) {
-			char c = name.ptr[i];
+			int c = toupper((unsigned char)name.ptr[i]);
 
-			buf_add_byte(&o->line,
-			    c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
+			buf_add_byte(&o->line, (char)c);
 		}
 		table_cell(&o->table, buf_slice(&o->line));
 	}

@@ -45,7 +45,7 @@ parse(struct ctl_args *a, const char *line, char *copy, size_t size)
 	static char *argv[WORDS_MAX];
 
 	assert_true(strlen(line) < size);
-	(void)strcpy(copy, line);
+	(void)snprintf(copy, size, "%s", line);
 	return ctl_args_parse(a, split(copy, argv), argv);
 }
 

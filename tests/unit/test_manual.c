@@ -34,15 +34,14 @@ static struct buf protocol, library, header;
 static void
 read_file(struct buf *to, const char *name)
 {
-	char path[1024], *end;
+	const char *self = strstr(__FILE__, "tests/unit/test_manual.c");
+	char path[1024];
 	FILE *f;
 	size_t n;
 
-	assert_true(sizeof(__FILE__) + strlen(name) < sizeof(path));
-	(void)strcpy(path, __FILE__);
-	end = strstr(path, "tests/unit/test_manual.c");
-	assert_non_null(end);
-	(void)strcpy(end, name);
+	assert_non_null(self);
+	(void)snprintf(path, sizeof(path), "%.*s%s", (int)(self - __FILE__),
+	    __FILE__, name);
 	if ((f = fopen(path, "r")) == NULL)
 		fail_msg("cannot read %s", path);
 	do {

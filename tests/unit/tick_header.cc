@@ -1,12 +1,10 @@
 // tick.h as a C++ program sees it: compiled by `make lint`, never run.
-#include <cstddef>
-
 #include "tick.h"
 
 static int
 count(const struct tick_row *, void *arg)
 {
-	++*static_cast<std::size_t *>(arg);
+	++*static_cast<size_t *>(arg);
 	return 0;
 }
 
@@ -17,7 +15,7 @@ main()
 	tick_set_options set = TICK_SET_OPTIONS_INIT;
 	tick_query_options query = TICK_QUERY_OPTIONS_INIT;
 	const tick_word words[] = {{"QUERY", 5}};
-	std::size_t n = 0;
+	size_t n = 0;
 
 	tick *t = tick_connect(&options);
 	set.flags = TICK_SET_NX;

@@ -56,7 +56,7 @@ struct config_origin {
 #define CONFIG_C_STRINGS struct strings
 
 /* A field is named section_key: config->database_framerate. */
-struct config {
+struct config { /* NOLINT(*.Padding): in the order of the listing */
 #define CONFIG(section, key, type, def, min, max, help) \
 	CONFIG_C_##type section##_##key;
 #include "config.def"

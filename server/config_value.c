@@ -259,10 +259,12 @@ put_quoted(struct slice s, struct buf *out)
 	buf_add_byte(out, '"');
 	for (i = 0; i < s.len; i++) {
 		known = memchr(bytes, s.ptr[i], sizeof(bytes) - 1);
-		if (known != NULL)
-			buf_add_byte(out, '\\');
-		buf_add_byte(out,
-		    known == NULL ? s.ptr[i] : letters[known - bytes]);
+		if (known == NULL) {
+			buf_add_byte(out, s.ptr[i]);
+			continue;
+		}
+		buf_add_byte(out, '\\');
+		buf_add_byte(out, letters[known - bytes]);
 	}
 	buf_add_byte(out, '"');
 }
@@ -405,7 +407,7 @@ static int
 parse_text(const struct config_key *k, struct slice text, union config_value *v,
     struct err *e)
 {
-	int64_t number;
+	int64_t number = 0;
 
 	switch (k->type) {
 	case TYPE_BOOL:

@@ -14,29 +14,29 @@ test_parse(void **state)
 {
 	static const struct {
 		const char *text;
-		enum address_kind kind;
 		const char *host; /* or path */
+		enum address_kind kind;
 		uint16_t port;
 		bool local;
 	} cases[] = {
-		{ "127.0.0.1:5678", ADDRESS_TCP, "127.0.0.1", 5678, true },
-		{ "127.8.9.1:0", ADDRESS_TCP, "127.8.9.1", 0, true },
-		{ "0.0.0.0:5678", ADDRESS_TCP, "0.0.0.0", 5678, false },
-		{ "10.0.0.1:65535", ADDRESS_TCP, "10.0.0.1", 65535, false },
-		{ "128.0.0.1:1", ADDRESS_TCP, "128.0.0.1", 1, false },
-		{ "[::1]:5678", ADDRESS_TCP, "::1", 5678, true },
-		{ "[::]:5678", ADDRESS_TCP, "::", 5678, false },
-		{ "[2001:db8::2]:1", ADDRESS_TCP, "2001:db8::2", 1, false },
-		{ "localhost:1", ADDRESS_TCP, "localhost", 1, true },
-		{ "tick.example.org:1", ADDRESS_TCP, "tick.example.org", 1,
+		{ "127.0.0.1:5678", "127.0.0.1", ADDRESS_TCP, 5678, true },
+		{ "127.8.9.1:0", "127.8.9.1", ADDRESS_TCP, 0, true },
+		{ "0.0.0.0:5678", "0.0.0.0", ADDRESS_TCP, 5678, false },
+		{ "10.0.0.1:65535", "10.0.0.1", ADDRESS_TCP, 65535, false },
+		{ "128.0.0.1:1", "128.0.0.1", ADDRESS_TCP, 1, false },
+		{ "[::1]:5678", "::1", ADDRESS_TCP, 5678, true },
+		{ "[::]:5678", "::", ADDRESS_TCP, 5678, false },
+		{ "[2001:db8::2]:1", "2001:db8::2", ADDRESS_TCP, 1, false },
+		{ "localhost:1", "localhost", ADDRESS_TCP, 1, true },
+		{ "tick.example.org:1", "tick.example.org", ADDRESS_TCP, 1,
 		    false },
-		{ "tls:127.0.0.1:5679", ADDRESS_TLS, "127.0.0.1", 5679, true },
-		{ "tls:[::1]:5679", ADDRESS_TLS, "::1", 5679, true },
-		{ "tls:0.0.0.0:5679", ADDRESS_TLS, "0.0.0.0", 5679, false },
-		{ "unix:/run/tickd.sock", ADDRESS_UNIX, "/run/tickd.sock", 0,
+		{ "tls:127.0.0.1:5679", "127.0.0.1", ADDRESS_TLS, 5679, true },
+		{ "tls:[::1]:5679", "::1", ADDRESS_TLS, 5679, true },
+		{ "tls:0.0.0.0:5679", "0.0.0.0", ADDRESS_TLS, 5679, false },
+		{ "unix:/run/tickd.sock", "/run/tickd.sock", ADDRESS_UNIX, 0,
 		    true },
-		{ "unix:tickd.sock", ADDRESS_UNIX, "tickd.sock", 0, true },
-		{ "unix:/a:b", ADDRESS_UNIX, "/a:b", 0, true },
+		{ "unix:tickd.sock", "tickd.sock", ADDRESS_UNIX, 0, true },
+		{ "unix:/a:b", "/a:b", ADDRESS_UNIX, 0, true },
 	};
 	struct address a;
 	struct buf out = { 0 };

@@ -551,6 +551,7 @@ config_put_sample(struct buf *out)
 		section = k->section;
 		buf_addf(out, "# %s", k->help);
 		config_value_put_range(k, out);
-		buf_addf(out, "\n#%s = %s\n", k->key, k->def);
+		buf_addf(out, "\n#%s =%s%s\n", k->key,
+		    k->def[0] == '\0' ? "" : " ", k->def);
 	}
 }

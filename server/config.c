@@ -37,6 +37,7 @@
 #define BOUNDS_STRING(lo, hi) .min = (lo), .max = (hi)
 #define BOUNDS_WORD(lo, hi) .words = (lo)
 #define BOUNDS_STRINGS(lo, hi) .min = (lo), .max = (hi)
+#define BOUNDS_ADDRESSES(lo, hi) .min = (lo), .max = (hi)
 
 static const struct config_key keys[CONFIG_COUNT] = {
 #define CONFIG(section_, key_, type_, def_, min_, max_, help_)        \
@@ -424,10 +425,9 @@ check_listener(const struct config *c, size_t i, struct err *e)
 {
 	struct slice text = strings_get(&c->controller_listen, i);
 	struct address a;
-	struct err reason;
 
-	if (config_listen(c, i, &a, &reason) == -1)
-		return refuse(c, CONFIG_controller_listen, e, "%s", reason.msg);
+	if (config_listen(c, i, &a, e) == -1)
+		return -1; /* cannot be: its type has parsed it */
 	if (a.kind == ADDRESS_TLS && c->controller_tls_cert == NULL)
 		return refuse(c, CONFIG_controller_listen, e,
 		    "%.*s needs controller.tls_cert", (int)text.len, text.ptr);

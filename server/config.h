@@ -54,6 +54,7 @@ struct config_origin {
 #define CONFIG_C_STRING char * /* owned; NULL: none */
 #define CONFIG_C_WORD int
 #define CONFIG_C_STRINGS struct strings
+#define CONFIG_C_ADDRESSES struct strings
 
 /* A field is named section_key: config->database_framerate. */
 struct config { /* NOLINT(*.Padding): in the order of the listing */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "ini.h"
 #include "token.h"
 #include "tstamp.h"
@@ -168,25 +169,44 @@ parse_string(const struct config_key *k, struct slice text, char **string,
 	return *string == NULL ? err_nomem(e) : 0;
 }
 
-static int
-parse_strings(const struct config_key *k, struct slice raw,
-    struct strings *strings, struct err *e)
+static bool
+is_list(enum config_type type)
 {
-	memset(strings, 0, sizeof(*strings));
-	if (!slice_eq(raw, slice_str("-")) && ini_list(raw, strings, e) == -1)
-		goto fail;
-	if (strings->n < (size_t)k->min) {
-		(void)err_set(e, ERR_INVALID, "must not be empty");
-		goto fail;
-	}
-	if (strings->n > (size_t)k->max) {
-		(void)err_set(e, ERR_INVALID, "more than %zu items",
+	return type == TYPE_STRINGS || type == TYPE_ADDRESSES;
+}
+
+static int
+check_list(const struct config_key *k, const struct strings *list,
+    struct err *e)
+{
+	struct address ignored;
+	size_t i;
+
+	if (list->n < (size_t)k->min)
+		return err_set(e, ERR_INVALID, "must not be empty");
+	if (list->n > (size_t)k->max)
+		return err_set(e, ERR_INVALID, "more than %zu items",
 		    (size_t)k->max);
-		goto fail;
+	if (k->type != TYPE_ADDRESSES)
+		return 0;
+	for (i = 0; i < list->n; i++) {
+		if (address_parse(strings_get(list, i), &ignored, e) == -1)
+			return -1;
 	}
 	return 0;
-fail:
-	strings_free(strings);
+}
+
+static int
+parse_list(const struct config_key *k, struct slice raw, struct strings *list,
+    struct err *e)
+{
+	bool none = slice_eq(raw, slice_str("-"));
+
+	*list = (struct strings){ 0 };
+	if ((none || ini_list(raw, list, e) == 0) &&
+	    check_list(k, list, e) == 0)
+		return 0;
+	strings_free(list);
 	return -1;
 }
 
@@ -336,6 +356,7 @@ config_value_size(enum config_type type)
 		[TYPE_STRING] = sizeof(CONFIG_C_STRING),
 		[TYPE_WORD] = sizeof(CONFIG_C_WORD),
 		[TYPE_STRINGS] = sizeof(CONFIG_C_STRINGS),
+		[TYPE_ADDRESSES] = sizeof(CONFIG_C_ADDRESSES),
 	};
 
 	return sizes[type];
@@ -346,7 +367,7 @@ config_value_clear(enum config_type type, void *value)
 {
 	if (type == TYPE_STRING)
 		free(*(char **)value);
-	if (type == TYPE_STRINGS)
+	if (is_list(type))
 		strings_free(value);
 }
 
@@ -432,8 +453,8 @@ config_value_parse(const struct config_key *k, struct slice raw,
 	struct buf text = { 0 };
 	int r;
 
-	if (k->type == TYPE_STRINGS)
-		return parse_strings(k, raw, &v->strings, e);
+	if (is_list(k->type))
+		return parse_list(k, raw, &v->strings, e);
 	r = ini_string(raw, &text, e);
 	if (r == 0)
 		r = parse_text(k, buf_slice(&text), v, e);
@@ -455,6 +476,7 @@ config_value_put(const struct config_key *k, const void *value, struct buf *out)
 		put_string(*(char *const *)value, out);
 		break;
 	case TYPE_STRINGS:
+	case TYPE_ADDRESSES:
 		put_strings(value, out);
 		break;
 	default:
@@ -474,6 +496,7 @@ config_value_put_range(const struct config_key *k, struct buf *out)
 		break;
 	case TYPE_STRING:
 	case TYPE_STRINGS:
+	case TYPE_ADDRESSES:
 		break;
 	default:
 		buf_add_str(out, " (");

@@ -24,7 +24,8 @@ enum config_type {
 	TYPE_DECIMAL,
 	TYPE_STRING,
 	TYPE_WORD,
-	TYPE_STRINGS
+	TYPE_STRINGS,
+	TYPE_ADDRESSES
 };
 
 union config_value {

@@ -74,6 +74,8 @@ test_split(void **state)
 			assert_slice(t.word[k], rows[i].word[k]);
 		free(line);
 	}
+	assert_int_equal(token_split(NULL, 0, &t, &e), 0);
+	assert_int_equal(t.n, 0);
 	token_fini(&t);
 	assert_null(t.word);
 }

@@ -101,6 +101,7 @@ test_masked(void **state)
 		url_put_masked(&b, slice_str(rows[i].text));
 		assert_slice(buf_slice(&b), rows[i].shown);
 	}
+	url_put_masked(&b, slice_of(NULL, 0));
 	buf_free(&b);
 }
 

@@ -181,9 +181,12 @@ int
 token_split(char *line, size_t n, struct tokens *t, struct err *e)
 {
 	char *p = line;
-	char *end = line + n;
+	char *end;
 
 	t->n = 0;
+	if (n == 0)
+		return 0; /* of an empty buffer, line is NULL */
+	end = line + n;
 	for (;;) {
 		char *start;
 

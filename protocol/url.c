@@ -32,6 +32,8 @@ cut(struct slice text, struct slice *scheme, struct slice *user_info,
 	struct slice authority;
 	size_t at;
 
+	if (text.len == 0)
+		return false;
 	*scheme = before_any(text, ":/?#");
 	if (!slice_has_prefix(after(text, scheme->len), slice_str("://")))
 		return false;

@@ -117,11 +117,11 @@ with_processor(struct processor *p, struct rule_spec *spec, sem_t *woken,
 }
 
 static void
-grow(size_t mib, long files)
+grow(size_t mib, size_t files)
 {
-	const struct rlimit limit = { .rlim_cur = (rlim_t)files + 1024,
-		.rlim_max = (rlim_t)files + 1024 };
-	char *ballast;
+	static char *ballast; /* stays */
+	const struct rlimit limit = { .rlim_cur = files + 1024,
+		.rlim_max = files + 1024 };
 
 	if (mib > 0) {
 		if ((ballast = malloc(mib << 20)) == NULL)
@@ -135,58 +135,82 @@ grow(size_t mib, long files)
 			die("cannot open /dev/null");
 }
 
-int
-main(int argc, char **argv)
+struct settings {
+	unsigned n, inflight, rounds;
+	size_t mib, files;
+};
+
+static void
+measure(const struct settings *s)
 {
 	const struct slice words[] = { slice_str("direct"),
 		slice_str(PROGRAM) };
-	unsigned n = 2000, inflight = 16, rounds = 3, i;
-	double bare_s = 0, processor_s = 0;
-	struct processor_options o = { .shell_path = "/bin/sh",
-		.shell_args = &(struct strings){ 0 },
+	const struct strings no_words = { 0 };
+	sem_t woken;
+	const struct processor_options o = { .shell_path = "/bin/sh",
+		.shell_args = &no_words,
+		.max_inflight = s->inflight,
 		.max_output = 65536,
-		.wake = wake };
+		.wake = wake,
+		.wake_arg = &woken };
+	double bare_s = 0, processor_s = 0, n = s->n * s->rounds;
 	struct rule_spec *spec;
 	struct processor *p;
-	size_t mib = 0;
-	long files = 0;
 	struct err e;
-	sem_t woken;
-	int opt;
+	unsigned i;
 
-	while ((opt = getopt(argc, argv, "n:i:r:m:f:")) != -1) {
-		if (opt == 'n')
-			n = (unsigned)atoi(optarg);
-		else if (opt == 'i')
-			inflight = (unsigned)atoi(optarg);
-		else if (opt == 'r')
-			rounds = (unsigned)atoi(optarg);
-		else if (opt == 'm')
-			mib = (size_t)atol(optarg);
-		else if (opt == 'f')
-			files = atol(optarg);
-		else
-			return 2;
-	}
-	if (n == 0 || inflight == 0 || rounds == 0)
-		return 2;
 	(void)sem_init(&woken, 0, 0);
-	o.max_inflight = inflight;
-	o.wake_arg = &woken;
 	if ((spec = rule_spec_parse(words, 2, &e)) == NULL ||
 	    (p = processor_start(&o, &e)) == NULL)
 		die(e.msg);
-	grow(mib, files); /* as the server does, after it has started */
-	for (i = 0; i < rounds; i++) {
-		bare_s += bare(n, inflight);
-		processor_s += with_processor(p, spec, &woken, n, inflight);
+	grow(s->mib, s->files); /* after the start, as a server does */
+	for (i = 0; i < s->rounds; i++) {
+		bare_s += bare(s->n, s->inflight);
+		processor_s +=
+		    with_processor(p, spec, &woken, s->n, s->inflight);
 	}
 	processor_stop(p);
 	rule_spec_unref(spec);
 	printf("{\"bench\":\"spawn\",\"inflight\":%u,\"heap_mib\":%zu,"
-	       "\"open_files\":%ld,\"bare_per_s\":%.0f,"
+	       "\"open_files\":%zu,\"bare_per_s\":%.0f,"
 	       "\"processor_per_s\":%.0f,\"ratio\":%.3f}\n",
-	    inflight, mib, files, n * rounds / bare_s, n * rounds / processor_s,
+	    s->inflight, s->mib, s->files, n / bare_s, n / processor_s,
 	    bare_s / processor_s);
+}
+
+static unsigned
+number(const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (end == text || *end != '\0' || n > 1000000)
+		die("not a number");
+	return (unsigned)n;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct settings s = { .n = 500, .inflight = 16, .rounds = 6 };
+	int opt;
+
+	while ((opt = getopt(argc, argv, "n:i:r:m:f:")) != -1) {
+		if (opt == 'n')
+			s.n = number(optarg);
+		else if (opt == 'i')
+			s.inflight = number(optarg);
+		else if (opt == 'r')
+			s.rounds = number(optarg);
+		else if (opt == 'm')
+			s.mib = number(optarg);
+		else if (opt == 'f')
+			s.files = number(optarg);
+		else
+			return 2;
+	}
+	if (s.n == 0 || s.inflight == 0 || s.rounds == 0)
+		die("nothing to do");
+	measure(&s);
 	return 0;
 }

@@ -38,7 +38,6 @@ test_bad_files(void **state)
 		{ "[database]\nframerate=fast\n", "framerate" },
 		{ "[database]\npersistence=tape\n", "persistence" },
 		{ "[database]\nfsync_on_persist=maybe\n", "fsync_on_persist" },
-		{ "[controller]\nlisten=nowhere\n", "listen" },
 		{ "[controller]\nauth_timeout=-1s\n", "auth_timeout" },
 		{ "[log]\nlevel=loud\n", "level" },
 		{ "[database\n", "tickd.conf:1" },
@@ -95,6 +94,8 @@ test_arguments(void **state)
 	static const char *const no_key[] = { "--set", "database.x=1", NULL };
 	static const char *const bad[] = { "--set", "database.framerate=-1",
 		NULL };
+	static const char *const nowhere[] = { "--set",
+		"controller.listen=nowhere", NULL };
 	static const char *const open_door[] = { "--set",
 		"controller.listen=0.0.0.0:0", NULL };
 	static const char *const no_dir[] = { "--set",
@@ -111,6 +112,7 @@ test_arguments(void **state)
 	refuse(no_pair, 2, "framerate");
 	refuse(no_key, 2, "database.x");
 	refuse(bad, 2, "framerate");
+	refuse(nowhere, 2, "nowhere");
 	refuse(open_door, 2, "allow_unauthenticated");
 	refuse(no_dir, 1, "nosuch/logfile");
 	refuse(no_auth, 2, "nosuch");

@@ -195,7 +195,7 @@ daemon_wait_log(struct daemon *d, const char *text)
 static int
 port_of(const char *log)
 {
-	const char *listen = strstr(strstr(log, "msg=ready"), "listen=");
+	const char *listen = strstr(strstr(log, "event=ready"), "listen=");
 	const char *colon = listen == NULL ? NULL : strchr(listen, ':');
 	long port = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
 
@@ -209,7 +209,7 @@ daemon_try_start(struct daemon *d)
 	int status;
 
 	spawn(d);
-	if (log_gets(d, "msg=ready")) {
+	if (log_gets(d, "event=ready")) {
 		/* The line may still be on its way: wait for its end. */
 		daemon_wait_log(d, "recovery_ms=");
 		d->port = port_of(daemon_log(d));

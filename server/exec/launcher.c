@@ -69,9 +69,12 @@ add_number(struct launcher *l, const char *name, int64_t value)
 
 /* Returns how many entries it added. */
 static size_t
-add_user_entries(struct launcher *l, const char *name, const struct user *user)
+add_user_entries(struct launcher *l, const struct run *run,
+    const struct user *user)
 {
-	if (name == NULL)
+	const char *name = text_option(run->spec, OPTION_user);
+
+	if (user == NULL)
 		return 0;
 	add_entry(l, "HOME", user->home);
 	add_entry(l, "LOGNAME", name);
@@ -102,7 +105,7 @@ make_environment(struct launcher *l, const struct run *run,
 
 	/* Pointers into the text hold only when it no longer grows. */
 	buf_clear(&l->text);
-	n_user = add_user_entries(l, text_option(run->spec, OPTION_user), user);
+	n_user = add_user_entries(l, run, user);
 	n_run = add_run_entries(l, run);
 	words_clear(&l->envp);
 	if (l->text.failed)

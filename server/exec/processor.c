@@ -334,10 +334,10 @@ void
 processor_cancel(struct processor *p, uint64_t execution_id, bool force)
 {
 	struct order o = { .kind = force ? ORDER_KILL : ORDER_CANCEL };
-	const struct seat *s;
 
 	for (o.seat = 0; o.seat < p->max_inflight; o.seat++) {
-		s = &p->seats[o.seat];
+		const struct seat *s = &p->seats[o.seat];
+
 		if (!s->taken || s->execution_id != execution_id)
 			continue;
 		if (o.kind > s->sent)

@@ -39,6 +39,12 @@ struct run_event {
 
 struct processor;
 
+/*
+ * Before connections are opened, for their descriptors would make each child
+ * cost more; with 0, 1 and 2 open. Sets SIGCHLD to its default. From then on
+ * main must not wait for children it did not start, which rules out
+ * ev_default_loop: that one waits for any.
+ */
 struct processor *processor_start(const struct processor_options *o,
     struct err *e);
 

@@ -11,9 +11,9 @@
 #define GROUPS_FIRST 16
 #define GROUPS_MAX 65536 /* the kernel's NGROUPS_MAX */
 
-/* The entry of name in *pw, its strings in *text, which the caller frees in
- * any case. */
-static int
+/* The entry of name: pw, with its strings in *text, which the caller frees in
+ * any case; or NULL. */
+static const struct passwd *
 find_entry(const char *name, struct passwd *pw, char **text, struct err *e)
 {
 	struct passwd *found = NULL;
@@ -22,20 +22,23 @@ find_entry(const char *name, struct passwd *pw, char **text, struct err *e)
 	int rc;
 
 	for (len = ENTRY_FIRST; len <= ENTRY_MAX; len *= 2) {
-		if ((bigger = realloc(*text, len)) == NULL)
-			return err_nomem(e);
+		if ((bigger = realloc(*text, len)) == NULL) {
+			(void)err_nomem(e);
+			return NULL;
+		}
 		*text = bigger;
 		rc = getpwnam_r(name, pw, *text, len, &found);
 		if (rc == ERANGE)
 			continue;
-		if (found != NULL)
-			return 0;
-		if (rc == 0 || rc == ENOENT || rc == ESRCH)
-			return err_set(e, ERR_INVALID, "no user %s", name);
-		errno = rc;
-		return err_sys(e, ERR_LIMIT, "cannot look up user %s", name);
+		if (found == NULL && (rc == 0 || rc == ENOENT || rc == ESRCH))
+			(void)err_set(e, ERR_INVALID, "no user %s", name);
+		else if (found == NULL)
+			(void)err_set(e, ERR_LIMIT, "cannot look up %s: %s",
+			    name, strerrordesc_np(rc));
+		return found;
 	}
-	return err_set(e, ERR_LIMIT, "entry of user %s is too long", name);
+	(void)err_set(e, ERR_LIMIT, "the entry of user %s is too long", name);
+	return NULL;
 }
 
 static int
@@ -64,17 +67,18 @@ find_groups(struct user *u, const char *name, struct err *e)
 int
 user_find(struct user *u, const char *name, struct err *e)
 {
+	const struct passwd *found;
 	struct passwd pw;
 	char *text = NULL;
 
 	*u = (struct user){ 0 };
-	if (find_entry(name, &pw, &text, e) == -1)
+	if ((found = find_entry(name, &pw, &text, e)) == NULL)
 		goto free_text;
-	u->uid = pw.pw_uid;
-	u->gid = pw.pw_gid;
+	u->uid = found->pw_uid;
+	u->gid = found->pw_gid;
 	if (find_groups(u, name, e) == -1)
 		goto free_user;
-	if ((u->home = strdup(pw.pw_dir)) == NULL) {
+	if ((u->home = strdup(found->pw_dir)) == NULL) {
 		(void)err_nomem(e);
 		goto free_user;
 	}

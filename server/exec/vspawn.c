@@ -26,6 +26,8 @@
  *     unshared it. Copying ten thousand connections only to close them would
  *     take longer than all the rest; so the child's three are put on reserved
  *     low numbers first, and it takes along no more than lies below.
+ *  5. a user that a run changes to may stop the child just before its exec,
+ *     and this thread with it: such users are trusted that far.
  * posix_spawn knows neither limits nor users, and copies the descriptors.
  */
 #define STACK_BYTES (256u * 1024) /* execvpe keeps a path and argv on it */
@@ -40,6 +42,7 @@
 
 #define KERNEL_SIGSET 8 /* bytes of its sigset_t */
 
+/* The plain name is the one that sanitizers replace. */
 int real_clone(int (*main)(void *), void *stack, int flags, void *arg,
     ...) __asm__("__clone");
 
@@ -65,29 +68,29 @@ map_stack(void)
 	return stack;
 }
 
-int
-vspawner_init(struct vspawner *v, struct err *e)
+static int
+reserve_files(struct vspawner *v)
 {
 	int i;
 
-	*v = (struct vspawner){ .null_fd = -1, .fd = { -1, -1, -1 } };
-	if ((v->stack = map_stack()) == NULL) {
-		(void)err_sys(e, ERR_LIMIT, "cannot map a stack");
-		goto fail;
-	}
-	if ((v->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1) {
-		(void)err_sys(e, ERR_INTERNAL, "cannot open /dev/null");
-		goto fail;
-	}
+	if ((v->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
+		return -1;
 	for (i = 0; i < 3; i++)
-		if ((v->fd[i] = fcntl(v->null_fd, F_DUPFD_CLOEXEC, 3)) == -1) {
-			(void)err_sys(e, ERR_LIMIT,
-			    "cannot duplicate "
-			    "/dev/null");
-			goto fail;
-		}
+		if ((v->fd[i] = fcntl(v->null_fd, F_DUPFD_CLOEXEC, 3)) == -1)
+			return -1;
 	return 0;
-fail:
+}
+
+int
+vspawner_init(struct vspawner *v, struct err *e)
+{
+	*v = (struct vspawner){ .null_fd = -1, .fd = { -1, -1, -1 } };
+	if ((v->stack = map_stack()) == NULL)
+		(void)err_sys(e, ERR_LIMIT, "cannot map a stack");
+	else if (reserve_files(v) == -1)
+		(void)err_sys(e, ERR_INTERNAL, "cannot open /dev/null");
+	else
+		return 0;
 	vspawner_fini(v);
 	return -1;
 }

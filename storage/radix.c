@@ -134,6 +134,15 @@ child_index(const struct branch *b, uint64_t bit)
 	return count_bits(b->head & (bit - 1));
 }
 
+/* The child that the key leads to, or any where it leads to none. */
+static uint32_t
+child_toward(const struct branch *b, struct slice key)
+{
+	uint64_t bit = symbol_bit(key, offset_of(b));
+
+	return b->child[b->head & bit ? child_index(b, bit) : 0];
+}
+
 /* The first offset at which two keys differ, or EQUAL. */
 static uint32_t
 difference(struct slice a, struct slice b)
@@ -163,12 +172,8 @@ nearest(const struct radix *r, struct slice key)
 {
 	uint32_t ref = r->root;
 
-	while (!is_leaf(ref)) {
-		const struct branch *b = branch_at(r, ref);
-		uint64_t bit = symbol_bit(key, offset_of(b));
-
-		ref = b->child[b->head & bit ? child_index(b, bit) : 0];
-	}
+	while (!is_leaf(ref))
+		ref = child_toward(branch_at(r, ref), key);
 	return ref;
 }
 
@@ -217,6 +222,35 @@ radix_find(const struct radix *r, struct slice key)
 		ref = b->child[child_index(b, bit)];
 	}
 	return slice_eq(leaf_key(r, ref), key) ? ref & ~LEAF_FLAG : RADIX_NONE;
+}
+
+/* One step down each path in turn, so that a branch has the time of all the
+ * other steps to arrive. */
+void
+radix_warm(const struct radix *r, const struct slice *key, size_t n)
+{
+	uint32_t at[RADIX_WARM_MAX];
+	bool on_the_way = true;
+
+	assert(n <= RADIX_WARM_MAX);
+	if (r->root == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		at[i] = r->root;
+	while (on_the_way) {
+		on_the_way = false;
+		for (size_t i = 0; i < n; i++) {
+			if (is_leaf(at[i]))
+				continue;
+			at[i] = child_toward(branch_at(r, at[i]), key[i]);
+			if (is_leaf(at[i]))
+				continue;
+			__builtin_prefetch(branch_at(r, at[i]));
+			on_the_way = true;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(leaf_key(r, at[i]).ptr);
 }
 
 /* Put a branch before *link, with what is there and the new leaf. */

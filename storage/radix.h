@@ -37,6 +37,14 @@ void radix_init(struct radix *r, struct arena *a, radix_key_cb *key_of,
 uint32_t radix_find(const struct radix *r, struct slice key);
 
 /*
+ * Bring the paths of n keys into the cache, n <= RADIX_WARM_MAX. The waits for
+ * memory, most of the cost in a large tree, overlap; so whoever has a batch
+ * of keys at hand warms it before working on one after the other.
+ */
+#define RADIX_WARM_MAX 32u
+void radix_warm(const struct radix *r, const struct slice *key, size_t n);
+
+/*
  * Insert key -> leaf. 0; or 1 when the key is there already, with its leaf in
  * *old and the tree unchanged; or -1 when memory is out, the tree unchanged.
  * A reserve of RADIX_INSERT_BYTES in the arena makes -1 impossible.

@@ -357,7 +357,8 @@ server_init(struct server *s, const struct config *c, struct err *e)
 	/* Before the store: recovery may take long, and an address in use
 	 * should be known at once. */
 	if (listeners_open(s, e) == -1)
-		return fail(s, EXIT_USAGE);
+		return fail(s, e->code == ERR_INVALID ? EXIT_USAGE :
+		    EXIT_RUNTIME);
 	init_watchers(s);
 	if (open_store(s, e) == -1 || open_scheduler(s, e) == -1)
 		return -1;

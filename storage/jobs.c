@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "history.h"
+
 static struct slice
 key_of(const void *ctx, uint32_t ref)
 {
@@ -40,6 +42,7 @@ job_extra_free(struct job_extra *extra)
 	if (extra == NULL)
 		return;
 	free(extra->plan);
+	free(extra->history);
 	free(extra);
 }
 
@@ -286,41 +289,20 @@ jobs_apply_remove(struct jobs *j, struct slice id)
 	arena_release(&j->arena, ref, job_size(job->id_len));
 }
 
+/* With no memory for it the run is not remembered, which is all. */
 static void
-apply_finish(struct jobs *j, uint32_t ref, const struct record_run *r)
+remember(struct job_extra *x, const struct record_run *r)
 {
-	struct job *job = jobs_get(j, ref);
-	struct job_extra *x = job->extra;
-	bool current = x->execution_id == r->execution_id &&
-	    (job->phase == PHASE_QUEUED || job->phase == PHASE_RUNNING);
+	struct buf history = {0};
 
-	x->attempts = r->attempt;
-	x->last_start_ns = r->started_ns;
-	x->last_end_ns = r->ended_ns;
-	x->last_outcome = (uint8_t)r->outcome;
-	x->last_exit = r->exit;
-	if (!current)
+	history_add(&history, r, slice_of(x->history, x->history_len));
+	if (history.failed) {
+		buf_free(&history);
 		return;
-	if (r->flags & RECORD_FINISH_RETRY) {
-		set_phase(j, job, PHASE_QUEUED);
-	} else if (r->next_due_ns != 0) {
-		job->due_ns = r->next_due_ns;
-		set_phase(j, job, PHASE_PLANNED);
-		plan_at(j, ref, r->next_due_ns);
-	} else {
-		set_phase(j, job, r->outcome == RECORD_OUTCOME_SUCCESS ?
-		    PHASE_EXECUTED : PHASE_FAILED);
 	}
-}
-
-static void
-apply_start(struct jobs *j, struct job *job, const struct record_run *r)
-{
-	job->extra->attempts = r->attempt;
-	job->extra->last_start_ns = r->started_ns;
-	if (job->extra->execution_id == r->execution_id &&
-	    job->phase == PHASE_QUEUED)
-		set_phase(j, job, PHASE_RUNNING);
+	free(x->history);
+	x->history = history.ptr;
+	x->history_len = (uint32_t)history.len;
 }
 
 int
@@ -328,26 +310,31 @@ jobs_apply_run(struct jobs *j, enum record_type type,
     const struct record_run *r)
 {
 	uint32_t ref = radix_find(&j->index, r->job);
+	struct job_run run;
+	struct job_extra *x;
 	struct job *job;
 
-	if (ref == JOB_NONE)
+	if (ref == JOB_NONE || (type == RECORD_JOB_FINISH &&
+	    (r->flags & RECORD_FINISH_ORPHAN) != 0))
 		return 0;
-	if (type == RECORD_JOB_TRIGGER) {
-		if (jobs_prepare_run(j, ref) == -1)
-			return -1;
-		job = jobs_get(j, ref);
-		job->extra->execution_id = r->execution_id;
-		unplan(j, ref);
-		set_phase(j, job, PHASE_QUEUED);
-		return 0;
-	}
+	if (jobs_prepare_run(j, ref) == -1)
+		return -1;
 	job = jobs_get(j, ref);
-	if (job->extra == NULL || (r->flags & RECORD_FINISH_ORPHAN) != 0)
-		return 0; /* the run of an earlier job of that name */
-	if (type == RECORD_JOB_START)
-		apply_start(j, job, r);
-	else
-		apply_finish(j, ref, r);
+	x = job->extra;
+	run = (struct job_run){(enum job_phase)job->phase, job->due_ns,
+		x->execution_id, x->attempt, x->started_ns};
+	job_run_apply(&run, type, r);
+	job->due_ns = run.due_ns;
+	x->execution_id = run.execution_id;
+	x->attempt = run.attempt;
+	x->started_ns = run.started_ns;
+	if (type == RECORD_JOB_FINISH)
+		remember(x, r);
+	if (type == RECORD_JOB_TRIGGER)
+		unplan(j, ref);
+	else if (run.phase == PHASE_PLANNED && job->phase != PHASE_PLANNED)
+		plan_at(j, ref, run.due_ns);
+	set_phase(j, job, run.phase);
 	return 0;
 }
 

@@ -3,18 +3,6 @@
  * due-time heap, which it keeps in step. Changes come only as records that
  * are durable (jobs_apply_*), the same way live and at recovery; besides
  * these, only taking a due job out of the plan (jobs_take_due). Main thread.
- *
- * Phases, and the record that makes each transition:
- *
- *	 SET             take_due          TRIGGER           START
- *	-----> planned ------------> taken --------> queued ------> running
- *	          ^                                   |  ^             |
- *	          |                     FINISH, retry |  +-------------+
- *	          |   FINISH                          v      FINISH, retry
- *	          +----------- a recurring job; others: executed, failed
- *
- * SET leads from every phase to planned, REMOVE from every phase to nothing,
- * and RUN's TRIGGER from planned, executed and failed to queued.
  */
 #ifndef STORAGE_JOBS_H
 #define STORAGE_JOBS_H
@@ -25,19 +13,11 @@
 
 #include "arena.h"
 #include "heap.h"
+#include "job_run.h"
 #include "radix.h"
 #include "record.h"
 #include "request.h"
 #include "slice.h"
-
-enum job_phase {
-	PHASE_PLANNED,
-	PHASE_TAKEN, /* due; its TRIGGER record is not durable yet */
-	PHASE_QUEUED,
-	PHASE_RUNNING,
-	PHASE_EXECUTED,
-	PHASE_FAILED
-};
 
 /* How a job recurs and what it carries; most jobs have none. One block. */
 struct job_plan {
@@ -50,12 +30,12 @@ struct job_plan {
 /* What only a job that has a plan of its own, or has run, needs. */
 struct job_extra {
 	struct job_plan *plan; /* owned; NULL: none */
-	uint64_t execution_id; /* of the run in queued and running */
-	void *execution;       /* the scheduler's, of that run; or NULL */
-	int64_t last_start_ns, last_end_ns;
-	uint32_t attempts;
-	int32_t last_exit;
-	uint8_t last_outcome; /* enum run_outcome */
+	char *history;	       /* owned; see history.h */
+	uint32_t history_len;
+	uint32_t attempt;      /* see struct job_run */
+	int64_t started_ns;
+	uint64_t execution_id;
+	void *execution; /* the scheduler's, of that run; or NULL */
 };
 
 struct job {
@@ -102,6 +82,14 @@ static inline struct slice
 job_id(const struct job *job)
 {
 	return slice_of(job->id, job->id_len);
+}
+
+static inline struct slice
+job_history(const struct job *job)
+{
+	if (job->extra == NULL)
+		return slice_of("", 0);
+	return slice_of(job->extra->history, job->extra->history_len);
 }
 
 enum job_status job_status(const struct job *job);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "history.h"
 #include "os.h"
 #include "reply.h"
 #include "run.h"
@@ -111,27 +112,37 @@ put_plan(struct buf *out, struct slice id, const struct job_plan *plan)
 	    slice_str("-") : slice_of(plan->payload, plan->payload_len));
 }
 
+/* The last run: the one that goes on, as far as it is known, else the newest
+ * that has ended. */
 static void
-put_last_run(struct buf *out, struct slice id, const struct job_extra *x)
+put_last_run(struct buf *out, struct slice id, const struct job *job)
 {
-	static const struct job_extra none = {.last_exit = RUN_EXIT_NONE};
-	int64_t duration_ns;
+	const struct job_extra *x = job->extra;
+	struct record_run last = {0};
+	struct record_reader in;
+	uint32_t attempts;
+	int64_t started_ns;
 
-	if (x == NULL)
-		x = &none;
-	duration_ns = x->last_end_ns - x->last_start_ns;
-	reply_row_u64(out, id, "attempts", x->attempts);
-	reply_row_i64(out, id, "last_start_ns", x->last_start_ns);
-	reply_row_i64(out, id, "last_end_ns", x->last_end_ns);
+	record_read(&in, job_history(job));
+	(void)history_next(&in, &last);
+	attempts = last.attempt;
+	started_ns = last.started_ns;
+	if (x != NULL && x->execution_id != 0) {
+		attempts = x->attempt;
+		started_ns = x->started_ns;
+	}
+	reply_row_u64(out, id, "attempts", attempts);
+	reply_row_i64(out, id, "last_start_ns", started_ns);
+	reply_row_i64(out, id, "last_end_ns", last.ended_ns);
 	row_str(out, id, "last_outcome",
-	    run_outcome_word((enum run_outcome)x->last_outcome));
-	if (x->last_outcome == RUN_NONE || x->last_exit == RUN_EXIT_NONE)
+	    run_outcome_word((enum run_outcome)last.outcome));
+	if (last.outcome == RUN_NONE || last.exit == RUN_EXIT_NONE)
 		row_str(out, id, "last_exit", "-");
 	else
-		reply_row_i64(out, id, "last_exit", x->last_exit);
+		reply_row_i64(out, id, "last_exit", last.exit);
 	reply_begin(out, id);
 	reply_str(out, "last_duration_ms");
-	reply_ms(out, duration_ns > 0 ? duration_ns : 0);
+	reply_ms(out, last.ended_ns - last.started_ns);
 	reply_end(out);
 }
 
@@ -155,7 +166,7 @@ cmd_info(struct conn *c, const struct request *r, struct err *e)
 	row_str(out, id, "runner",
 	    rule == NULL ? NULL : runner_word(rule->spec->runner));
 	put_plan(out, id, job->extra == NULL ? NULL : job->extra->plan);
-	put_last_run(out, id, job->extra);
+	put_last_run(out, id, job);
 	row_str(out, id, "hold", sched_hold_word(s->sched, job,
 	    os->wall_ns()));
 	reply_ok(out, id);

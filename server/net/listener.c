@@ -107,7 +107,7 @@ bind_unix(struct listener *l, struct err *e)
 		    l->address.path);
 	(void)close(l->fd);
 	if (unlink(sun.sun_path) == -1 && errno != ENOENT)
-		return err_sys(e, ERR_INVALID, "replace %s", sun.sun_path);
+		return err_sys(e, ERR_CONFLICT, "replace %s", sun.sun_path);
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (l->fd == -1)
 		return err_sys(e, ERR_LIMIT, "socket");
@@ -115,7 +115,7 @@ bind_unix(struct listener *l, struct err *e)
 	rc = bind(l->fd, (struct sockaddr *)&sun, sizeof(sun));
 	(void)umask(old_mask);
 	if (rc == -1)
-		return err_sys(e, ERR_INVALID, "bind %s", sun.sun_path);
+		return err_sys(e, ERR_CONFLICT, "bind %s", sun.sun_path);
 	return 0;
 }
 
@@ -173,7 +173,7 @@ open_tcp(struct listener *l, struct err *e)
 	rc = bind_tcp(l, list);
 	freeaddrinfo(list);
 	if (rc == -1)
-		return err_sys(e, ERR_INVALID, "listen on %s:%s",
+		return err_sys(e, ERR_CONFLICT, "listen on %s:%s",
 		    l->address.host, port);
 	read_port(l);
 	return 0;
@@ -193,7 +193,7 @@ listener_open(struct server *s, struct listener *l, size_t i, struct err *e)
 	    open_tcp(l, e)) == -1)
 		return -1;
 	if (listen(l->fd, BACKLOG) == -1)
-		return err_sys(e, ERR_INVALID, "listen");
+		return err_sys(e, ERR_CONFLICT, "listen");
 	ev_io_init(&l->io, on_connection, l->fd, EV_READ);
 	l->io.data = s;
 	return 0;

@@ -12,7 +12,8 @@
  *
  * In triggering, starting and finishing a record may be refused, because the
  * disk is full for one. The execution then waits in the list `refused` and
- * asks again (`hold storage`); and no further job is taken meanwhile.
+ * asks again (`hold storage`); and no further job is taken meanwhile. While a
+ * change to its job is under way, it waits in `blocked` for that to end.
  *
  * Invariants:
  *  S1  A job in phase taken, queued or running has exactly one execution, and
@@ -93,6 +94,7 @@ struct sched {
 	struct list ready;
 	struct list active;  /* triggering, starting, running, finishing */
 	struct list refused; /* waiting to record again */
+	struct list blocked; /* waiting for changes to their job to end */
 	size_t n_inflight;
 	size_t n_held;
 	int64_t retry_ns; /* when to ask for the refused again */
@@ -382,6 +384,12 @@ describe(const struct sched *s, const struct execution *x,
 	r->next_due_ns = current_job(s, x) == JOB_NONE ? 0 : x->keep_due_ns;
 }
 
+static uint32_t
+slot_of_job(const struct execution *x)
+{
+	return store_slot(STORE_JOB, execution_job(x));
+}
+
 /* Ask the store to record the state an execution is in. */
 static void
 record(struct sched *s, struct execution *x)
@@ -404,36 +412,30 @@ record(struct sched *s, struct execution *x)
 		urgency = WAL_TRIGGER;
 	if (x->requester != NULL)
 		urgency = WAL_REQUEST;
+	if (x->requester == NULL &&
+	    store_busy(s->store, slot_of_job(x), true)) {
+		/* What becomes of the job decides what there is to record. */
+		list_remove(x);
+		list_add(&s->blocked, x);
+		return;
+	}
 	describe(s, x, &r);
 	if (store_run(s->store, type, &r, urgency, &w, &e) == -1)
 		refused(s, x, &e);
 }
 
-static uint32_t
-slot_of_job(const struct execution *x)
-{
-	return store_slot(STORE_JOB, execution_job(x));
-}
-
+/* Record again what had to wait. */
 static void
-retry_refused(struct sched *s)
+record_all(struct sched *s, struct list *from)
 {
-	struct list list = s->refused;
+	struct list list = *from;
 
-	s->retry_ns = 0;
-	s->refused = (struct list){0};
+	*from = (struct list){0};
 	while (list.first != NULL) {
 		struct execution *x = list.first;
 
 		list.first = x->next;
 		x->list = NULL;
-		if (store_full(s->store) ||
-		    (x->state == EXECUTION_TRIGGERING &&
-		    store_busy(s->store, slot_of_job(x), true))) {
-			list_add(&s->refused, x);
-			s->retry_ns = os->wall_ns() + NS_PER_MS;
-			continue;
-		}
 		list_add(&s->active, x);
 		record(s, x);
 	}
@@ -512,6 +514,8 @@ sched_start(struct sched *s)
 {
 	struct execution *x;
 
+	if (s->blocked.n > 0)
+		record_all(s, &s->blocked);
 	while (s->n_inflight < s->max_inflight && !s->draining &&
 	    !store_full(s->store) && (x = s->ready.first) != NULL) {
 		if (x->rule->paused)
@@ -577,8 +581,10 @@ sched_tick(struct sched *s, int64_t now_ns)
 	uint32_t ref;
 	bool missed;
 
-	if (s->refused.n > 0 && now_ns >= s->retry_ns)
-		retry_refused(s);
+	if (s->refused.n > 0 && now_ns >= s->retry_ns) {
+		s->retry_ns = 0;
+		record_all(s, &s->refused);
+	}
 	sched_start(s);
 	if (s->draining || s->refused.n > 0)
 		return sched_wake_ns(s, now_ns);
@@ -615,6 +621,19 @@ sched_run_event(struct sched *s, const struct run_event *event)
 	sched_start(s);
 }
 
+/* Executions that go on although their job had been set anew. */
+static void
+mark_removed(struct sched *s, struct slice job)
+{
+	struct list *const lists[] = {&s->active, &s->blocked, &s->refused};
+
+	for (size_t i = 0; i < 3; i++)
+		for (struct execution *x = lists[i]->first; x != NULL;
+		    x = x->next)
+			if (x->detached && slice_eq(execution_job(x), job))
+				x->removed = true;
+}
+
 /* A job is about to be set anew or removed: its execution is no longer its,
  * and has no purpose if it has not begun. */
 static void
@@ -625,16 +644,13 @@ job_changing(void *ctx, const struct job *job, bool removed)
 	struct slice id = job_id(job);
 
 	if (removed)
-		for (struct execution *y = s->active.first; y != NULL;
-		    y = y->next)
-			if (y->detached && slice_eq(execution_job(y), id))
-				y->removed = true;
+		mark_removed(s, id);
 	if (x == NULL)
 		return;
 	x->detached = true;
 	x->removed = removed;
 	if (x->state == EXECUTION_READY || x->state == EXECUTION_HELD ||
-	    (x->state == EXECUTION_TRIGGERING && x->list == &s->refused))
+	    (x->state == EXECUTION_TRIGGERING && x->list != &s->active))
 		execution_free(s, x);
 }
 
@@ -729,6 +745,7 @@ sched_free(struct sched *s)
 	}
 	free_list(s, &s->ready);
 	free_list(s, &s->refused);
+	free_list(s, &s->blocked);
 	free_list(s, &s->active);
 	free(s);
 }
@@ -748,11 +765,11 @@ recover_job(struct sched *s, struct job *job, int64_t now_ns)
 		return 0;
 	}
 	if (job->phase == PHASE_RUNNING) {
-		x->attempt = job->extra->attempts + 1;
+		x->attempt = job->extra->attempt + 1;
 		LOG_WARN("run_lost", LOG_STR("job", x->job),
 		    LOG_STR("rule", x->rule->id), LOG_U64("execution", x->id));
 		if (x->spec->number[OPTION_on_crash] == ON_CRASH_FAIL) {
-			x->attempt = job->extra->attempts;
+			x->attempt = job->extra->attempt;
 			finish_without_run(s, x, RUN_LOST, now_ns);
 			return 0;
 		}
@@ -822,7 +839,7 @@ sched_drain(struct sched *s)
 bool
 sched_idle(const struct sched *s)
 {
-	return s->active.n == 0 && s->refused.n == 0;
+	return s->active.n == 0 && s->refused.n == 0 && s->blocked.n == 0;
 }
 
 const char *

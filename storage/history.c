@@ -1,0 +1,39 @@
+#include "history.h"
+
+#include <string.h>
+
+bool
+history_next(struct record_reader *in, struct record_run *r)
+{
+	memset(r, 0, sizeof(*r));
+	if (in->left == 0)
+		return false;
+	r->execution_id = record_get_u64(in);
+	r->attempt = record_get_u32(in);
+	r->started_ns = record_get_i64(in);
+	r->ended_ns = record_get_i64(in);
+	r->outcome = record_get_u8(in);
+	r->exit = (int32_t)record_get_u32(in);
+	r->rule = record_get_name(in);
+	return !in->bad;
+}
+
+void
+history_add(struct buf *out, const struct record_run *r, struct slice old)
+{
+	struct record_reader in;
+	struct record_run run;
+
+	record_put_u64(out, r->execution_id);
+	record_put_u32(out, r->attempt);
+	record_put_i64(out, r->started_ns);
+	record_put_i64(out, r->ended_ns);
+	record_put_u8(out, r->outcome);
+	record_put_u32(out, (uint32_t)r->exit);
+	record_put_name(out, r->rule);
+	record_read(&in, old);
+	for (int n = 1; n < HISTORY_RUNS_MAX; n++)
+		if (!history_next(&in, &run))
+			break;
+	buf_add(out, old.ptr, old.len - in.left);
+}

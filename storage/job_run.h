@@ -1,0 +1,81 @@
+/*
+ * How far a job has come, and what each record of a run changes in that: the
+ * one place for it, live, at recovery and in compression.
+ *
+ *	 SET             take_due          TRIGGER           START
+ *	-----> planned ------------> taken --------> queued ------> running
+ *	          ^                                   |  ^             |
+ *	          |                     FINISH, retry |  +-------------+
+ *	          |   FINISH                          v      FINISH, retry
+ *	          +----------- a recurring job; others: executed, failed
+ *
+ * SET leads from every phase to planned, REMOVE from every phase to nothing,
+ * and RUN's TRIGGER from planned, executed and failed to queued. `taken` is
+ * known in memory only.
+ */
+#ifndef STORAGE_JOB_RUN_H
+#define STORAGE_JOB_RUN_H
+
+#include <stdint.h>
+
+#include "record.h"
+
+/* Stored in the image: never renumber. */
+enum job_phase {
+	PHASE_PLANNED,
+	PHASE_TAKEN, /* due; its TRIGGER record is not durable yet */
+	PHASE_QUEUED,
+	PHASE_RUNNING,
+	PHASE_EXECUTED,
+	PHASE_FAILED,
+	PHASE_COUNT
+};
+
+struct job_run {
+	enum job_phase phase;
+	int64_t due_ns;
+	uint64_t execution_id; /* of the run in queued and running; 0: none */
+	uint32_t attempt;      /* the one that began last */
+	int64_t started_ns;    /* when that was */
+};
+
+static inline void
+job_run_set(struct job_run *run, int64_t due_ns)
+{
+	run->phase = PHASE_PLANNED;
+	run->due_ns = due_ns;
+	run->execution_id = 0; /* a run that goes on is no longer its */
+}
+
+/* A TRIGGER, START or FINISH record of the job. */
+static inline void
+job_run_apply(struct job_run *run, enum record_type type,
+    const struct record_run *r)
+{
+	if (type == RECORD_JOB_TRIGGER) {
+		run->phase = PHASE_QUEUED;
+		run->execution_id = r->execution_id;
+		run->attempt = 0;
+		run->started_ns = 0;
+		return;
+	}
+	if (run->execution_id != r->execution_id ||
+	    (run->phase != PHASE_QUEUED && run->phase != PHASE_RUNNING))
+		return;
+	run->attempt = r->attempt;
+	run->started_ns = r->started_ns;
+	if (type == RECORD_JOB_START) {
+		run->phase = PHASE_RUNNING;
+	} else if (r->flags & RECORD_FINISH_RETRY) {
+		run->phase = PHASE_QUEUED;
+	} else if (r->next_due_ns != 0) {
+		run->phase = PHASE_PLANNED;
+		run->due_ns = r->next_due_ns;
+	} else if (r->outcome == RECORD_OUTCOME_SUCCESS) {
+		run->phase = PHASE_EXECUTED;
+	} else {
+		run->phase = PHASE_FAILED;
+	}
+}
+
+#endif

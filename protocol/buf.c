@@ -112,17 +112,16 @@ buf_add_decimal(struct buf *b, uint64_t v, unsigned places)
 {
 	uint64_t scale = 1;
 
+	for (; places > 0 && v % 10 == 0; places--)
+		v /= 10;
 	while (places-- > 0)
 		scale *= 10;
 	buf_add_u64(b, v / scale);
-	v %= scale;
-	if (v != 0)
-		buf_add_byte(b, '.');
-	while (v != 0) {
-		scale /= 10;
-		buf_add_u64(b, v / scale);
-		v %= scale;
-	}
+	if (scale == 1)
+		return;
+	buf_add_byte(b, '.');
+	for (scale /= 10; scale > 0; scale /= 10)
+		buf_add_byte(b, (char)('0' + v / scale % 10));
 }
 
 void

@@ -1,7 +1,7 @@
 #include "metric.h"
 
 #define METRIC(section, name, kind, help) \
-	{ METRIC_SECTION_##section, #name, METRIC_##kind, help },
+	{ #name, help, METRIC_SECTION_##section, METRIC_##kind },
 
 const struct metric metrics[METRIC_COUNT] = {
 #include "metrics.def"

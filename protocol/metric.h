@@ -13,10 +13,10 @@ enum metric_id {
 };
 
 struct metric {
-	enum metric_section section;
 	const char *name;
-	enum metric_kind kind;
 	const char *help;
+	enum metric_section section;
+	enum metric_kind kind;
 };
 
 extern const struct metric metrics[METRIC_COUNT];

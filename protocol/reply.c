@@ -150,9 +150,9 @@ reply_error(struct buf *out, struct slice id, const struct err *e)
 	if (e->msg[0] != '\0')
 		buf_add_byte(out, ' ');
 	for (p = e->msg; *p != '\0'; p++) {
-		unsigned char c = (unsigned char)*p;
+		bool control = (unsigned char)*p < 0x20 || *p == 0x7f;
 
-		buf_add_byte(out, c < 0x20 || c == 0x7f ? '?' : *p);
+		buf_add_byte(out, (char)(control ? '?' : *p));
 	}
 	reply_end(out);
 }

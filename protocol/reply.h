@@ -56,7 +56,10 @@ struct reply_line {
 
 /*
  * Parse one line (n bytes, no newline); changed in place, `t` is scratch.
- * A bare `OK` or `ERROR ...` has an empty id. 0, or -1 with ERR_SYNTAX.
+ * A bare `OK` or `ERROR ...` has an empty id. Of an error, words holds the
+ * code alone. An event keeps EVENT as its first word, since a row may begin
+ * so too: whether the id is that of a WATCH tells them apart.
+ * 0, or -1 with ERR_SYNTAX.
  */
 int reply_parse(char *line, size_t n, struct tokens *t, struct reply_line *r,
     struct err *e);

@@ -42,15 +42,15 @@ enum option_type {
 #define BOUNDS_CODES BOUNDS_NUMBER
 
 #define OPTION(name, type, def, min, max, admin, help) \
-	{ #name, TYPE_##type, def, BOUNDS_##type(min, max), admin },
+	{ #name, def, BOUNDS_##type(min, max), TYPE_##type, admin },
 
 static const struct option {
 	const char *name;
-	enum option_type type;
 	const char *def;
 	const char *words; /* WORD: "a|b|c" */
 	int64_t min;
 	int64_t max;
+	enum option_type type;
 	bool admin;
 } options[OPTION_COUNT] = {
 #include "options.def"

@@ -257,7 +257,7 @@ static void
 test_defaults(void **state)
 {
 	struct rule_spec *spec = must_parse("shell x");
-	char pair[128];
+	struct buf pair = { 0 };
 	struct err e;
 	int i;
 
@@ -272,14 +272,15 @@ test_defaults(void **state)
 		assert_option(spec, id, table[i].def);
 
 		/* The default is a value of its own option. */
-		(void)strcpy(pair, table[i].name);
-		(void)strcat(pair, "=");
-		(void)strcat(pair, table[i].def);
+		buf_clear(&pair);
+		buf_addf(&pair, "%s=%s", table[i].name, table[i].def);
 		assert_int_equal(
-		    rule_spec_set_option(spec, slice_str(pair), &admin, &e), 0);
+		    rule_spec_set_option(spec, buf_slice(&pair), &admin, &e),
+		    0);
 		assert_int_equal(admin, table[i].admin);
 		assert_true(rule_option_is_default(spec, id));
 	}
+	buf_free(&pair);
 	rule_spec_unref(spec);
 }
 

@@ -439,7 +439,7 @@ mount_small(const struct daemon *d, size_t room)
 static int
 fill_disk(struct wire *w)
 {
-	char request[4200], start[8];
+	char request[4200], start[16];
 	int i, n;
 
 	n = snprintf(request, sizeof(request),

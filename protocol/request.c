@@ -215,30 +215,30 @@ static int
 read_set(struct request *r, int64_t now_ns, struct err *e)
 {
 	struct request_set *s = &r->u.set;
-	const struct slice *words = r->args + 1;
-	size_t n = r->n_args - 1;
 	unsigned seen = 0;
-	int keyword, took;
+	int keyword;
+	int took = 1; /* words of what was read last */
+	size_t i;
 
 	s->job = r->args[0];
 	if (!token_is_identifier(s->job, "job", e))
 		return -1;
-	s->due_is_cron = slice_eq(words[0], slice_str("cron"));
-	took = 1;
+	s->due_is_cron = slice_eq(r->args[1], slice_str("cron"));
 	if (!s->due_is_cron)
-		took = tstamp_parse(words, n, now_ns, &s->due_ns, e);
-	while (took != -1 && (size_t)took < n) {
-		words += took;
-		n -= (size_t)took;
-		keyword = take_keyword(*words++, set_keywords, SET_KEYWORDS,
-		    &seen, e);
-		n--;
-		if (keyword == -1)
-			return -1;
-		took = read_set_option(s, keyword, words, n, now_ns, e);
-	}
+		took = tstamp_parse(r->args + 1, r->n_args - 1, now_ns,
+		    &s->due_ns, e);
 	if (took == -1)
 		return -1;
+	for (i = 1 + (size_t)took; i < r->n_args; i += 1 + (size_t)took) {
+		keyword = take_keyword(r->args[i], set_keywords, SET_KEYWORDS,
+		    &seen, e);
+		if (keyword == -1)
+			return -1;
+		took = read_set_option(s, keyword, r->args + i + 1,
+		    r->n_args - i - 1, now_ns, e);
+		if (took == -1)
+			return -1;
+	}
 	return check_set(s, seen, e);
 }
 

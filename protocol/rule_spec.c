@@ -81,14 +81,8 @@ check_url(struct slice arg, const char *scheme, const char *tls_scheme,
 {
 	struct url u;
 
-	if (url_split(arg, &u, e) == -1) {
-		char reason[ERR_MSG_MAX / 2];
-
-		(void)strncpy(reason, e->msg, sizeof(reason) - 1);
-		reason[sizeof(reason) - 1] = '\0';
-		return err_set(e, ERR_INVALID, "invalid %s url: %s", scheme,
-		    reason);
-	}
+	if (url_split(arg, &u, e) == -1)
+		return -1;
 	if (!slice_eq(u.scheme, slice_str(scheme)) &&
 	    !slice_eq(u.scheme, slice_str(tls_scheme))) {
 		return err_quote(e, ERR_INVALID, u.scheme,

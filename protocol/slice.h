@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct slice {
@@ -31,6 +32,20 @@ slice_eq(struct slice a, struct slice b)
 {
 	return a.len == b.len &&
 	    (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* A terminated copy, the caller's to free; NULL: out of memory. */
+static inline char *
+slice_dup(struct slice s)
+{
+	char *p = malloc(s.len + 1);
+
+	if (p == NULL)
+		return NULL;
+	if (s.len > 0)
+		memcpy(p, s.ptr, s.len);
+	p[s.len] = '\0';
+	return p;
 }
 
 /* Byte order, a shorter prefix first: <0, 0 or >0. */

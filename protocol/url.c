@@ -111,10 +111,11 @@ url_split(struct slice text, struct url *u, struct err *e)
 	if (has_bad_byte(text) ||
 	    !cut(text, &u->scheme, &u->user_info, &host_port, &u->rest) ||
 	    !is_scheme(u->scheme))
-		return err_set(e, ERR_INVALID, "malformed");
+		return err_set(e, ERR_INVALID, "malformed url");
 	/* Not quoted: of a malformed URL this may be half a password. */
 	if (split_host(host_port, u) == -1)
-		return err_set(e, ERR_INVALID, "invalid host or port");
+		return err_set(e, ERR_INVALID,
+		    "invalid host or port in the url");
 	return 0;
 }
 

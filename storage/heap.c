@@ -6,8 +6,8 @@
  *
  * (H1) No element comes before its parent.
  * (H2) The element at position i holds i at pos_offset.
- * (H3) There are chunks for n + n_promised elements, and at most SPARE_CHUNKS
- *      more when the last operation was a removal.
+ * (H3) There are chunks for n + n_promised elements. A removal gives one back
+ *      when there are more than SPARE_CHUNKS beyond these.
  */
 #include "heap.h"
 

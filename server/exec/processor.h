@@ -21,8 +21,8 @@ struct processor_options {
 	const struct strings *shell_args; /* words before the command; copied */
 	unsigned max_inflight;
 	size_t max_output; /* bytes kept of each stream of a run */
-	/* Called on the processor thread when processor_take has something;
-	 * only wakes main (ev_async_send). */
+	/* Called on the processor thread when processor_take has something
+	 * new, once for several; only wakes main (ev_async_send). */
 	void (*wake)(void *arg);
 	void *wake_arg;
 };

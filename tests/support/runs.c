@@ -188,10 +188,9 @@ runs_started(uint64_t id)
 }
 
 void
-runs_await_wake(unsigned n)
+runs_await_wake(void)
 {
-	for (; n > 0; n--)
-		(void)sem_wait(&runs.woken);
+	(void)sem_wait(&runs.woken);
 }
 
 const struct run *

@@ -36,8 +36,8 @@ struct run_event runs_event(void);
 /* The start of a run, which must be the next event. Returns its pid. */
 pid_t runs_started(uint64_t id);
 
-/* Wait until n events can be taken, and take none. */
-void runs_await_wake(unsigned n);
+/* Wait until an event can be taken, and take none. */
+void runs_await_wake(void);
 
 /* The end of a run, whatever else happens before; id 0: of any. The run is the
  * fixture's and lives until the next runs_finished or the teardown. */

@@ -205,6 +205,26 @@ what_is_reserved_does_not_fail(void **state)
 	}
 }
 
+/* Equal blocks leave a rest in every chunk, here in three of them. */
+static void
+a_reserve_counts_what_chunks_leave_over(void **state)
+{
+	(void)state;
+	for (uint32_t size = 8; size <= ARENA_BLOCK_MAX; size += 8) {
+		uint32_t n = 2 * (uint32_t)(ARENA_CHUNK_BYTES / size) + 1;
+
+		arena_fini(&arena);
+		assert_int_equal(arena_init(&arena), 0);
+		assert_int_not_equal(arena_alloc(&arena, 8), ARENA_NONE);
+		assert_int_equal(arena_reserve(&arena, (size_t)n * size), 0);
+		map_limit(0);
+		for (uint32_t i = 0; i < n; i++)
+			assert_int_not_equal(arena_alloc(&arena, size),
+			    ARENA_NONE);
+		map_limit(-1);
+	}
+}
+
 static void
 a_reserve_maps_no_more_than_needed(void **state)
 {
@@ -238,6 +258,7 @@ main(void)
 		TEST(the_end_of_a_chunk_is_used),
 		TEST(memory_may_run_out_at_any_map),
 		TEST(what_is_reserved_does_not_fail),
+		TEST(a_reserve_counts_what_chunks_leave_over),
 		TEST(a_reserve_maps_no_more_than_needed),
 		TEST(a_reserve_may_fail),
 	};

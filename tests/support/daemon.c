@@ -267,11 +267,17 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 void
 daemon_fini(struct daemon *d)
 {
+	int status;
 	size_t i;
 
 	if (d->pid != 0) {
-		(void)kill(d->pid, SIGKILL);
-		(void)waitpid(d->pid, NULL, 0);
+		if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
+			print_error("the server died, wait status %d:\n%s\n",
+			    status, daemon_log(d));
+		} else {
+			(void)kill(d->pid, SIGKILL);
+			(void)waitpid(d->pid, NULL, 0);
+		}
 		d->pid = 0;
 	}
 	if (d->log_watch != -1)

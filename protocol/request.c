@@ -340,6 +340,7 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 		return token_is_prefix(r->u.text, "prefix", e) ? 0 : -1;
 	case CMD_AUTH:
 	case CMD_PING:
+	case CMD_BACKUP:
 		if (r->n_args != 0)
 			r->u.text = r->args[0];
 		return 0;

@@ -69,8 +69,8 @@ struct request {
 		/* The one identifier: GET, INFO, REMOVE, RUN, RULE GET, RULE
 		 * PAUSE, RULE RESUME, REMOVERULE. */
 		struct slice name;
-		/* AUTH secret, PING word, LISTRULES prefix; ptr NULL when not
-		 * given. */
+		/* AUTH secret, PING word, LISTRULES prefix, BACKUP path; ptr
+		 * NULL when not given. */
 		struct slice text;
 	} u;
 };

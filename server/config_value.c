@@ -165,7 +165,7 @@ parse_string(const struct config_key *k, struct slice text, char **string,
 	if (text.len > (size_t)k->max)
 		return err_set(e, ERR_INVALID, "longer than %zu bytes",
 		    (size_t)k->max);
-	*string = strndup(text.ptr, text.len);
+	*string = slice_dup(text);
 	return *string == NULL ? err_nomem(e) : 0;
 }
 

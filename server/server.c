@@ -69,14 +69,35 @@ submit_run(void *ctx, struct run *run)
 	return processor_submit(s->processor, run);
 }
 
+/* A word in the log about each compression that has ended. */
+static void
+watch_compression(struct server *s)
+{
+	const struct store_stats *stats = store_stats(s->store);
+
+	if (stats->compression == s->compression)
+		return;
+	s->compression = stats->compression;
+	if (stats->compression == COMPRESSION_SUCCESS)
+		LOG_INFO("compressed", LOG_U64("records", stats->fold.records),
+		    LOG_I64("bytes_in", stats->fold.input_bytes),
+		    LOG_I64("bytes", stats->fold.image_bytes),
+		    LOG_MS("took_ms", stats->compression_ns));
+	else if (stats->compression == COMPRESSION_FAILURE)
+		LOG_ERROR("compression_failed",
+		    LOG_STR("error", stats->compression_error));
+}
+
 static void
 on_store_wake(struct ev_loop *loop, ev_async *w, int revents)
 {
 	struct server *s = w->data;
+	bool any = store_poll(s->store);
 
 	(void)loop;
 	(void)revents;
-	if (!store_poll(s->store))
+	watch_compression(s);
+	if (!any)
 		return;
 	sched_start(s->sched);
 	conns_retry(s);
@@ -180,6 +201,31 @@ on_sweep(struct ev_loop *loop, ev_timer *w, int revents)
 }
 
 static void
+on_compression_interval(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct server *s = w->data;
+	struct err e;
+
+	(void)loop;
+	(void)revents;
+	if (store_stats(s->store)->log_bytes >=
+	    (off_t)s->config->database_compression_min_bytes)
+		(void)store_compress(s->store, &e);
+}
+
+static void
+on_compress_signal(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	struct server *s = w->data;
+	struct err e;
+
+	(void)loop;
+	(void)revents;
+	if (store_compress(s->store, &e) == -1)
+		LOG_WARN("compression_not_started", LOG_ERR(&e));
+}
+
+static void
 on_drain_timeout(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)w;
@@ -234,16 +280,36 @@ report_recovery(const struct server *s)
 		    LOG_I64("bytes", r->zero_bytes));
 }
 
+static void
+on_recovery_progress(void *arg, uint64_t records)
+{
+	struct buf status = {0};
+
+	(void)arg;
+	LOG_INFO("recovering", LOG_U64("records", records));
+	buf_addf(&status, "STATUS=recovering, %llu records so far\n",
+	    (unsigned long long)records);
+	buf_add_byte(&status, '\0');
+	if (!status.failed)
+		notify(status.ptr);
+	buf_free(&status);
+}
+
 static int
 open_store(struct server *s, struct err *e)
 {
 	const struct config *c = s->config;
-	const char *path = c->database_persistence == PERSISTENCE_MEMORY ?
-	    NULL : c->database_logfile_path;
+	const struct store_options o = {
+		.path = c->database_persistence == PERSISTENCE_MEMORY ? NULL :
+		    c->database_logfile_path,
+		.sync = c->database_fsync_on_persist,
+		.wake = wake_for_store,
+		.progress = on_recovery_progress,
+		.arg = s,
+	};
 	enum store_fault fault;
 
-	s->store = store_open(path, c->database_fsync_on_persist,
-	    wake_for_store, s, &s->recovery, &fault, e);
+	s->store = store_open(&o, &s->recovery, &fault, e);
 	if (s->store != NULL) {
 		report_recovery(s);
 		return 0;
@@ -296,6 +362,9 @@ open_frame_timer(struct server *s, struct err *e)
 static void
 init_watchers(struct server *s)
 {
+	double interval =
+	    (double)s->config->database_compression_interval / 1e9;
+
 	ev_async_init(&s->store_wake, on_store_wake);
 	ev_async_init(&s->processor_wake, on_processor_wake);
 	ev_prepare_init(&s->before_wait, before_wait);
@@ -303,9 +372,14 @@ init_watchers(struct server *s)
 	ev_timer_init(&s->sweep, on_sweep, SWEEP_SECONDS, SWEEP_SECONDS);
 	ev_signal_init(&s->on_term, on_stop_signal, SIGTERM);
 	ev_signal_init(&s->on_int, on_stop_signal, SIGINT);
+	ev_signal_init(&s->on_usr1, on_compress_signal, SIGUSR1);
+	ev_timer_init(&s->compression_timer, on_compression_interval, interval,
+	    interval);
+	retention_init(&s->retention, s);
 	s->store_wake.data = s->processor_wake.data = s;
 	s->before_wait.data = s->sweep.data = s->frame_timer.data = s;
-	s->on_term.data = s->on_int.data = s;
+	s->on_term.data = s->on_int.data = s->on_usr1.data = s;
+	s->compression_timer.data = s;
 }
 
 static void
@@ -317,6 +391,10 @@ start_watchers(struct server *s)
 	ev_io_start(s->loop, &s->frame_timer);
 	ev_signal_start(s->loop, &s->on_term);
 	ev_signal_start(s->loop, &s->on_int);
+	ev_signal_start(s->loop, &s->on_usr1);
+	if (s->config->database_compression_interval > 0)
+		ev_timer_start(s->loop, &s->compression_timer);
+	retention_start(&s->retention);
 	if (s->config->controller_idle_timeout > 0)
 		ev_timer_start(s->loop, &s->sweep);
 }
@@ -347,7 +425,8 @@ server_init(struct server *s, const struct config *c, struct err *e)
 	s->exit_code = EXIT_RUNTIME;
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
-	s->loop = ev_default_loop(EVFLAG_AUTO);
+	/* Not the default loop: that one reaps the processor's children. */
+	s->loop = ev_loop_new(EVFLAG_AUTO);
 	s->input = malloc(INPUT_BYTES);
 	s->line = malloc(LINE_MAX_CEILING);
 	if (s->loop == NULL || s->input == NULL || s->line == NULL)

@@ -13,6 +13,7 @@
 #include "auth.h"
 #include "config.h"
 #include "processor.h"
+#include "retention.h"
 #include "sched.h"
 #include "store.h"
 #include "token.h"
@@ -65,7 +66,10 @@ struct server {
 	int64_t frame_armed_ns; /* when it goes off; SCHED_NEVER: not set */
 	bool tick_wanted;	/* this turn */
 	ev_timer sweep;
-	ev_signal on_term, on_int;
+	ev_signal on_term, on_int, on_usr1;
+	ev_timer compression_timer;
+	enum store_compression compression; /* as last looked at */
+	struct retention retention;
 	ev_timer drain_timer;
 	struct store_recovery recovery;
 };

@@ -1,7 +1,7 @@
 /*
  * Three batches go round:  filling -> writing -> done -> filling.
  *
- * The mutex guards only `writing`, `done` and `stop`: the hand-over. A batch
+ * The mutex guards what stands below it: the hand-over. A batch
  * belongs to the thread at whose place it is.
  */
 #include "commit.h"
@@ -32,6 +32,9 @@ struct commit {
 	pthread_cond_t work;
 	struct batch *writing;
 	struct batch *done;
+	enum { SWITCH_NONE, SWITCH_WANTED, SWITCH_DONE, SWITCH_FAILED } turn;
+	struct err turn_err;
+	uint64_t turn_seq; /* the first of the new segment */
 	bool stop;
 };
 
@@ -81,7 +84,27 @@ write_batch(struct commit *c, struct batch *b)
 	if (b->failed)
 		write_urgent(c, b);
 	b->last_seq = c->wal->next_seq - 1;
+	wal_state(c->wal, &b->wal);
 	b->durable_ns = os->mono_ns();
+}
+
+/* Begin a new segment. The mutex is held, but not meanwhile. */
+static void
+turn(struct commit *c)
+{
+	struct err e;
+	int rc;
+
+	(void)pthread_mutex_unlock(&c->mutex);
+	rc = wal_switch(c->wal, &e);
+	(void)pthread_mutex_lock(&c->mutex);
+	c->turn = rc == 0 ? SWITCH_DONE : SWITCH_FAILED;
+	c->turn_seq = c->wal->header.first_seq;
+	if (rc == -1)
+		c->turn_err = e;
+	(void)pthread_mutex_unlock(&c->mutex);
+	c->wake(c->wake_arg);
+	(void)pthread_mutex_lock(&c->mutex);
 }
 
 static void *
@@ -93,6 +116,8 @@ writer(void *arg)
 
 	(void)pthread_mutex_lock(&c->mutex);
 	for (;;) {
+		if (c->turn == SWITCH_WANTED)
+			turn(c);
 		if (c->writing == NULL && !marked) {
 			/* Idle: say where the durable log ends. */
 			(void)pthread_mutex_unlock(&c->mutex);
@@ -100,10 +125,13 @@ writer(void *arg)
 			marked = true;
 			(void)pthread_mutex_lock(&c->mutex);
 		}
-		while (c->writing == NULL && !c->stop)
+		if (c->writing == NULL && !c->stop &&
+		    c->turn != SWITCH_WANTED)
 			(void)pthread_cond_wait(&c->work, &c->mutex);
-		if (c->writing == NULL)
+		if (c->writing == NULL && c->stop)
 			break;
+		if (c->writing == NULL)
+			continue;
 		b = c->writing;
 		(void)pthread_mutex_unlock(&c->mutex);
 		write_batch(c, b);
@@ -237,6 +265,35 @@ commit_recycle(struct commit *c, struct batch *b)
 {
 	batch_clear(b);
 	c->spare[c->n_spare++] = b;
+}
+
+void
+commit_switch(struct commit *c)
+{
+	(void)pthread_mutex_lock(&c->mutex);
+	assert(c->turn == SWITCH_NONE && c->wal != NULL);
+	c->turn = SWITCH_WANTED;
+	(void)pthread_mutex_unlock(&c->mutex);
+	(void)pthread_cond_signal(&c->work);
+}
+
+int
+commit_switched(struct commit *c, uint64_t *first_seq, struct err *e)
+{
+	int rc = 0;
+
+	(void)pthread_mutex_lock(&c->mutex);
+	if (c->turn == SWITCH_DONE)
+		rc = 1;
+	if (c->turn == SWITCH_FAILED) {
+		*e = c->turn_err;
+		rc = -1;
+	}
+	*first_seq = c->turn_seq;
+	if (rc != 0)
+		c->turn = SWITCH_NONE;
+	(void)pthread_mutex_unlock(&c->mutex);
+	return rc;
 }
 
 bool

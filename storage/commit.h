@@ -50,6 +50,7 @@ struct batch {
 	bool failed;	 /* some ops failed */
 	struct err err;
 	uint64_t last_seq;   /* of its last record */
+	struct wal_state wal;
 	int64_t submitted_ns, durable_ns; /* monotonic */
 };
 
@@ -79,6 +80,14 @@ void commit_kick(struct commit *c);
  * the next commit_take. */
 struct batch *commit_take(struct commit *c);
 void commit_recycle(struct commit *c, struct batch *b);
+
+/*
+ * Ask the writer to begin a new segment, when it is between batches. The
+ * answer: 1 once it has, and the first number of the new segment; 0 not yet;
+ * -1 with *e. Only one request at a time; not without a log.
+ */
+void commit_switch(struct commit *c);
+int commit_switched(struct commit *c, uint64_t *first_seq, struct err *e);
 
 /* Whether nothing is waiting, being written or done. */
 bool commit_idle(const struct commit *c);

@@ -338,6 +338,43 @@ jobs_apply_run(struct jobs *j, enum record_type type,
 	return 0;
 }
 
+int
+jobs_load(struct jobs *j, const struct record_set *set,
+    const struct job_run *run, struct slice history)
+{
+	struct job_extra *x;
+	uint32_t ref;
+	struct job *job;
+
+	if (job_extra_new(set, &x) == -1)
+		return -1;
+	if ((ref = find_or_add(j, set->job)) == JOB_NONE)
+		goto fail;
+	job = jobs_get(j, ref);
+	job->due_ns = run->due_ns;
+	job->extra = x;
+	set_phase(j, job, run->phase);
+	if (run->phase == PHASE_PLANNED)
+		plan_at(j, ref, run->due_ns);
+	if (history.len == 0 && run->execution_id == 0 && run->attempt == 0)
+		return 0;
+	if (jobs_prepare_run(j, ref) == -1)
+		return -1;
+	x = job->extra;
+	x->execution_id = run->execution_id;
+	x->attempt = run->attempt;
+	x->started_ns = run->started_ns;
+	if (history.len == 0)
+		return 0;
+	if ((x->history = slice_dup(history)) == NULL)
+		return -1;
+	x->history_len = (uint32_t)history.len;
+	return 0;
+fail:
+	job_extra_free(x);
+	return -1;
+}
+
 uint32_t
 jobs_first_due(const struct jobs *j, int64_t now_ns, bool *missed)
 {

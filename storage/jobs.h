@@ -116,6 +116,10 @@ void jobs_apply_remove(struct jobs *j, struct slice id);
 int jobs_apply_run(struct jobs *j, enum record_type type,
     const struct record_run *r);
 
+/* Put in a job from the image. -1: out of memory. */
+int jobs_load(struct jobs *j, const struct record_set *set,
+    const struct job_run *run, struct slice history);
+
 /* The first planned job due at or before now_ns, or JOB_NONE; *missed: it
  * was due before floor_ns. */
 uint32_t jobs_first_due(const struct jobs *j, int64_t now_ns, bool *missed);

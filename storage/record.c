@@ -306,8 +306,8 @@ record_done(const struct record_reader *r)
 	return !r->bad && r->left == 0;
 }
 
-static unsigned
-set_flags(const struct record_set *s)
+unsigned
+record_plan_flags(const struct record_set *s)
 {
 	return (s->every_ns != 0 ? RECORD_SET_EVERY : 0) |
 	    (s->cron.ptr != NULL ? RECORD_SET_CRON : 0) |
@@ -318,14 +318,10 @@ set_flags(const struct record_set *s)
 }
 
 void
-record_put_set(struct buf *out, const struct record_set *s)
+record_put_plan(struct buf *out, const struct record_set *s)
 {
-	size_t start = record_begin(out);
-	unsigned flags = set_flags(s);
+	unsigned flags = record_plan_flags(s);
 
-	record_put_u8(out, flags);
-	record_put_i64(out, s->due_ns);
-	record_put_name(out, s->job);
 	if (flags & RECORD_SET_EVERY)
 		record_put_i64(out, s->every_ns);
 	if (flags & RECORD_SET_CRON)
@@ -338,6 +334,37 @@ record_put_set(struct buf *out, const struct record_set *s)
 		record_put_i64(out, s->jitter_ns);
 	if (flags & RECORD_SET_PAYLOAD)
 		record_put_text(out, s->payload);
+}
+
+void
+record_get_plan(struct record_reader *r, unsigned flags,
+    struct record_set *s)
+{
+	if (flags & RECORD_SET_EVERY)
+		s->every_ns = record_get_i64(r);
+	if (flags & RECORD_SET_CRON)
+		s->cron = record_get_text(r);
+	if (flags & RECORD_SET_ZONE)
+		s->zone = record_get_name(r);
+	if (flags & RECORD_SET_UNTIL)
+		s->until_ns = record_get_i64(r);
+	if (flags & RECORD_SET_JITTER)
+		s->jitter_ns = record_get_i64(r);
+	if (flags & RECORD_SET_PAYLOAD)
+		s->payload = record_get_text(r);
+	if (flags & ~RECORD_SET_FLAGS)
+		r->bad = true;
+}
+
+void
+record_put_set(struct buf *out, const struct record_set *s)
+{
+	size_t start = record_begin(out);
+
+	record_put_u8(out, record_plan_flags(s));
+	record_put_i64(out, s->due_ns);
+	record_put_name(out, s->job);
+	record_put_plan(out, s);
 	record_end(out, start, RECORD_JOB_SET);
 }
 
@@ -352,20 +379,8 @@ record_get_set(struct slice payload, struct record_set *s)
 	flags = record_get_u8(&r);
 	s->due_ns = record_get_i64(&r);
 	s->job = record_get_name(&r);
-	if (flags & RECORD_SET_EVERY)
-		s->every_ns = record_get_i64(&r);
-	if (flags & RECORD_SET_CRON)
-		s->cron = record_get_text(&r);
-	if (flags & RECORD_SET_ZONE)
-		s->zone = record_get_name(&r);
-	if (flags & RECORD_SET_UNTIL)
-		s->until_ns = record_get_i64(&r);
-	if (flags & RECORD_SET_JITTER)
-		s->jitter_ns = record_get_i64(&r);
-	if (flags & RECORD_SET_PAYLOAD)
-		s->payload = record_get_text(&r);
-	return record_done(&r) && (flags & ~RECORD_SET_FLAGS) == 0 &&
-	    s->job.len > 0;
+	record_get_plan(&r, flags, s);
+	return record_done(&r) && s->job.len > 0;
 }
 
 void
@@ -422,4 +437,25 @@ record_get_run(enum record_type type, struct slice payload,
 	r->rule = record_get_name(&in);
 	return record_done(&in) && r->job.len > 0 &&
 	    (r->flags & ~RECORD_FINISH_FLAGS) == 0;
+}
+
+struct slice
+record_subject(enum record_type type, struct slice payload)
+{
+	/* Bytes in front of the name. */
+	static const unsigned char skip[RECORD_TYPE_END] = {
+		[RECORD_JOB_SET] = 9,
+		[RECORD_JOB_TRIGGER] = 9,
+		[RECORD_JOB_START] = 20,
+		[RECORD_JOB_FINISH] = 42,
+		[RECORD_RULE_SET] = 1,
+		[RECORD_RULE_PAUSE] = 1,
+	};
+	struct record_reader in;
+
+	if (payload.len < skip[type])
+		return slice_of("", 0);
+	record_read(&in, slice_of(payload.ptr + skip[type],
+	    payload.len - skip[type]));
+	return record_get_name(&in);
 }

@@ -208,8 +208,18 @@ struct record_run { /* TRIGGER, START and FINISH; others' fields are zero */
 	int64_t next_due_ns;
 };
 
+/* The part of a SET record behind the job's name, and its flags. */
+unsigned record_plan_flags(const struct record_set *s);
+void record_put_plan(struct buf *out, const struct record_set *s);
+void record_get_plan(struct record_reader *r, unsigned flags,
+    struct record_set *s);
+
 void record_put_set(struct buf *out, const struct record_set *s);
 bool record_get_set(struct slice payload, struct record_set *s);
+/* The identifier of the job or rule that a payload is about; empty when it is
+ * too short to have one. */
+struct slice record_subject(enum record_type type, struct slice payload);
+
 void record_put_run(struct buf *out, enum record_type type,
     const struct record_run *r);
 bool record_get_run(enum record_type type, struct slice payload,

@@ -143,18 +143,6 @@ read_spec(struct record_reader *in, struct err *e)
 	return spec;
 }
 
-static char *
-copy(struct slice s)
-{
-	char *p = malloc(s.len + 1);
-
-	if (p != NULL) {
-		memcpy(p, s.ptr, s.len);
-		p[s.len] = '\0';
-	}
-	return p;
-}
-
 struct rule *
 rule_new(struct slice payload, struct err *e)
 {
@@ -172,8 +160,8 @@ rule_new(struct slice payload, struct err *e)
 	pattern = record_get_name(&in);
 	rule->id_len = id.len;
 	rule->pattern_len = pattern.len;
-	if ((rule->id = copy(id)) == NULL ||
-	    (rule->pattern = copy(pattern)) == NULL) {
+	if ((rule->id = slice_dup(id)) == NULL ||
+	    (rule->pattern = slice_dup(pattern)) == NULL) {
 		(void)err_nomem(e);
 		goto fail;
 	}

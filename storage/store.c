@@ -9,13 +9,25 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "compress.h"
 #include "os.h"
 #include "recover.h"
+#include "tstamp.h"
 #include "wal.h"
 
 #define SLOTS (1u << 17)
 #define SLOT_CLAIMED 0x8000u /* somebody waits: nobody may pass him */
 #define SLOT_COUNT 0x7fffu
+
+/* Who waits for BACKUP. */
+struct backup {
+	char *path; /* owned */
+	bool begun; /* the compression that makes it runs */
+	store_backup_cb *done;
+	void *arg;
+	uint8_t note_len;
+	char note[OP_NOTE_MAX];
+};
 
 struct store {
 	struct jobs jobs;
@@ -24,10 +36,25 @@ struct store {
 	struct commit *commit;
 	struct wal wal;
 	bool has_log;
+	char *path; /* owned */
+	struct store_options options;
 	int lock_fd;
 	size_t n_under_way;
 	struct store_hooks hooks;
 	struct store_stats stats;
+
+	/* Compression: a segment to be folded, switched to, being folded. */
+	struct compress *compress; /* NULL: none runs */
+	bool switching;
+	bool compress_again; /* when the one under way has ended */
+	bool unfolded;	     /* `<path>.old` exists */
+	uint64_t first_seq;  /* of the active segment */
+	uint64_t switches;   /* of the log, as far as known here */
+	struct backup *backup;
+
+	/* Recovery. */
+	uint64_t seen;
+	int64_t seen_ns;
 	uint16_t slot[SLOTS];
 };
 
@@ -164,14 +191,51 @@ apply(struct store *s, const struct record *r, void *prepared, struct err *e)
 	}
 }
 
+/* Now and then, say how far recovery has come. */
+static void
+progress(struct store *s)
+{
+	int64_t now_ns;
+
+	if (++s->seen % 65536 != 0 || s->options.progress == NULL)
+		return;
+	now_ns = os->mono_ns();
+	if (now_ns - s->seen_ns < NS_PER_S)
+		return;
+	s->seen_ns = now_ns;
+	s->options.progress(s->options.arg, s->seen);
+}
+
 static int
-apply_recovered(void *arg, const struct record *r, struct err *e)
+recover_record(void *arg, const struct record *r, struct err *e)
 {
 	struct store *s = arg;
 
+	progress(s);
 	if (jobs_reserve(&s->jobs, 1) == -1)
 		return err_nomem(e);
 	return apply(s, r, NULL, e);
+}
+
+static int
+recover_entry(void *arg, const struct image_header *h,
+    const struct image_entry *entry, struct err *e)
+{
+	struct store *s = arg;
+	struct rule *rule;
+
+	progress(s);
+	s->last_execution_id = h->last_execution_id;
+	if (jobs_reserve(&s->jobs, 1) == -1)
+		return err_nomem(e);
+	if (entry->kind == IMAGE_JOBS)
+		return jobs_load(&s->jobs, &entry->set, &entry->run,
+		    entry->history) == 0 ? 0 : err_nomem(e);
+	if (rules_reserve(&s->rules, 1, e) == -1 ||
+	    (rule = rule_new(entry->rule, e)) == NULL)
+		return -1;
+	(void)rules_apply_set(&s->rules, rule);
+	return 0;
 }
 
 /* One server per log. The lock is on a file of its own, because the log file
@@ -198,24 +262,34 @@ lock(struct store *s, const char *path, enum store_fault *fault,
 }
 
 static int
-open_log(struct store *s, const char *path, bool sync,
-    struct store_recovery *recovery, enum store_fault *fault, struct err *e)
+open_log(struct store *s, struct store_recovery *recovery,
+    enum store_fault *fault, struct err *e)
 {
+	const struct recover_target target = {
+		.arg = s,
+		.image = recover_entry,
+		.record = recover_record,
+	};
 	int64_t began = os->mono_ns();
 
-	if (lock(s, path, fault, e) == -1 ||
-	    recover(path, sync, apply_recovered, s, &s->wal, recovery, fault,
-	    e) == -1)
+	s->seen_ns = began;
+	if ((s->path = strdup(s->options.path)) == NULL)
+		return err_nomem(e);
+	if (lock(s, s->path, fault, e) == -1 ||
+	    recover(s->path, s->options.sync, &target, &s->wal, recovery,
+	    fault, e) == -1)
 		return -1;
 	recovery->duration_ns = os->mono_ns() - began;
 	s->has_log = true;
+	s->unfolded = recovery->unfolded;
+	s->first_seq = s->wal.header.first_seq;
+	s->stats.log_bytes = s->wal.end;
 	return 0;
 }
 
 struct store *
-store_open(const char *path, bool sync, void (*wake)(void *arg),
-    void *wake_arg, struct store_recovery *recovery, enum store_fault *fault,
-    struct err *e)
+store_open(const struct store_options *o, struct store_recovery *recovery,
+    enum store_fault *fault, struct err *e)
 {
 	struct store *s = calloc(1, sizeof(*s));
 
@@ -226,19 +300,30 @@ store_open(const char *path, bool sync, void (*wake)(void *arg),
 		(void)err_nomem(e);
 		return NULL;
 	}
+	s->options = *o;
 	s->lock_fd = -1;
 	rules_init(&s->rules, &s->jobs.arena);
-	if (path != NULL &&
-	    open_log(s, path, sync, recovery, fault, e) == -1)
+	if (o->path != NULL && open_log(s, recovery, fault, e) == -1)
 		goto fail;
-	s->commit = commit_start(s->has_log ? &s->wal : NULL, wake, wake_arg,
+	s->commit = commit_start(s->has_log ? &s->wal : NULL, o->wake, o->arg,
 	    e);
 	if (s->commit == NULL)
 		goto fail;
+	if (s->unfolded) /* interrupted by the end of the last server */
+		(void)store_compress(s, e);
 	return s;
 fail:
 	store_close(s);
 	return NULL;
+}
+
+static void
+backup_free(struct backup *b)
+{
+	if (b == NULL)
+		return;
+	free(b->path);
+	free(b);
 }
 
 static void
@@ -265,6 +350,8 @@ store_close(struct store *s)
 
 	if (s == NULL)
 		return;
+	compress_stop(s->compress);
+	backup_free(s->backup);
 	if (s->commit != NULL) {
 		b = commit_filling(s->commit);
 		for (size_t i = 0; i < b->n_ops; i++) {
@@ -279,6 +366,7 @@ store_close(struct store *s)
 		(void)os->close(s->lock_fd); /* only a lock */
 	rules_fini(&s->rules);
 	jobs_fini(&s->jobs);
+	free(s->path);
 	free(s);
 }
 
@@ -534,9 +622,157 @@ finish_op(struct store *s, const struct batch *b, const struct op *op)
 }
 
 static void
-count(struct store_stats *stats, const struct batch *b)
+end_backup(struct store *s, off_t bytes, const struct err *e)
 {
+	struct backup *b = s->backup;
+
+	s->backup = NULL;
+	b->done(b->arg, slice_of(b->note, b->note_len), bytes, e);
+	backup_free(b);
+}
+
+static void
+compression_failed(struct store *s, const struct err *e)
+{
+	s->stats.compression = COMPRESSION_FAILURE;
+	memcpy(s->stats.compression_error, e->msg,
+	    sizeof(s->stats.compression_error));
+	if (s->backup != NULL)
+		end_backup(s, 0, e);
+}
+
+/* Fold the earlier segment, which exists. */
+static void
+start_fold(struct store *s)
+{
+	const char *backup = NULL;
+	struct err e;
+
+	/* With more to fold after this, a backup would lack the newest. */
+	if (s->backup != NULL && !s->compress_again) {
+		backup = s->backup->path;
+		s->backup->begun = true;
+	}
+	s->compress = compress_start(s->path, s->first_seq, backup,
+	    s->options.wake, s->options.arg, &e);
+	if (s->compress == NULL)
+		compression_failed(s, &e);
+}
+
+static void
+start_compression(struct store *s)
+{
+	if (s->compress != NULL || s->switching) {
+		s->compress_again = true;
+		return;
+	}
+	s->stats.compression = COMPRESSION_RUNNING;
+	s->compress_again = s->unfolded && s->backup != NULL;
+	if (s->unfolded) {
+		start_fold(s);
+		return;
+	}
+	s->switching = true;
+	commit_switch(s->commit);
+}
+
+int
+store_compress(struct store *s, struct err *e)
+{
+	if (!s->has_log)
+		return err_set(e, ERR_CONFLICT,
+		    "there is no logfile: persistence is memory");
+	start_compression(s);
+	return 0;
+}
+
+int
+store_backup(struct store *s, const char *path, store_backup_cb *done,
+    void *arg, struct slice note, struct err *e)
+{
+	struct backup *b;
+
+	if (s->has_log && s->backup != NULL)
+		return err_set(e, ERR_CONFLICT, "another backup is running");
+	if (s->has_log && (b = calloc(1, sizeof(*b))) != NULL) {
+		assert(note.len < OP_NOTE_MAX);
+		b->done = done;
+		b->arg = arg;
+		b->note_len = (uint8_t)note.len;
+		memcpy(b->note, note.ptr, note.len);
+		if ((b->path = strdup(path)) != NULL) {
+			s->backup = b;
+			return store_compress(s, e);
+		}
+		free(b);
+	}
+	return s->has_log ? err_nomem(e) : store_compress(s, e);
+}
+
+static void
+end_compression(struct store *s, struct compress_result *r)
+{
+	bool served = s->backup != NULL && s->backup->begun;
+
+	s->stats.compression_ns = r->duration_ns;
+	if (r->failed) {
+		compression_failed(s, &r->err);
+	} else {
+		s->unfolded = false;
+		s->stats.compression = COMPRESSION_SUCCESS;
+		s->stats.compression_error[0] = '\0';
+		s->stats.fold = r->fold;
+		if (served)
+			end_backup(s, r->backup_bytes,
+			    r->backup_failed ? &r->backup_err : NULL);
+	}
+	free(r->backup);
+	if (s->compress_again && !r->failed) {
+		s->compress_again = false;
+		start_compression(s);
+	}
+}
+
+/* Follow a compression under way. */
+static void
+poll_compression(struct store *s)
+{
+	struct compress_result result;
+	struct err e;
+	uint64_t first_seq;
+	int rc;
+
+	if (s->switching &&
+	    (rc = commit_switched(s->commit, &first_seq, &e)) != 0) {
+		s->switching = false;
+		if (rc == 1) {
+			s->switches++;
+			s->first_seq = first_seq;
+			s->unfolded = true;
+			start_fold(s);
+		} else {
+			compression_failed(s, &e);
+		}
+	}
+	if (compress_poll(&s->compress, &result))
+		end_compression(s, &result);
+}
+
+static void
+count(struct store *s, const struct batch *b)
+{
+	struct store_stats *stats = &s->stats;
+
 	stats->failing = b->failed;
+	if (s->has_log)
+		stats->log_bytes = b->wal.bytes;
+	if (s->has_log && !s->switching && b->wal.switches > s->switches) {
+		/* The log went on in a new file after a failed sync. */
+		s->switches = b->wal.switches;
+		s->first_seq = b->wal.first_seq;
+		s->unfolded = true;
+		start_compression(s);
+	}
 	if (b->failed) {
 		stats->failed_commits++;
 		memcpy(stats->last_error, b->err.msg,
@@ -554,10 +790,11 @@ store_poll(struct store *s)
 	struct batch *b;
 	bool any = false;
 
+	poll_compression(s);
 	while ((b = commit_take(s->commit)) != NULL) {
 		/* The disk goes on while this batch is applied. */
 		commit_kick(s->commit);
-		count(&s->stats, b);
+		count(s, b);
 		for (size_t i = 0; i < b->n_ops; i++)
 			finish_op(s, b, &b->ops[i]);
 		commit_recycle(s->commit, b);

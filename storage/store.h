@@ -20,6 +20,7 @@
 
 #include "commit.h"
 #include "err.h"
+#include "fold.h"
 #include "jobs.h"
 #include "record.h"
 #include "rules.h"
@@ -27,18 +28,31 @@
 enum store_fault { STORE_FAILED, STORE_DAMAGED, STORE_LOCKED };
 
 struct store_recovery {
-	uint64_t records;
+	uint64_t records; /* and entries of the image */
+	bool unfolded;	  /* an earlier segment waits to be compressed */
 	int64_t duration_ns;
 	off_t discarded_bytes; /* a torn tail, cut off */
 	off_t zero_bytes;      /* space written ahead, cut off */
 	struct err discarded; /* why; its message is "" for nothing */
 };
 
+enum store_compression {
+	COMPRESSION_IDLE, /* none since the start */
+	COMPRESSION_RUNNING,
+	COMPRESSION_SUCCESS,
+	COMPRESSION_FAILURE
+};
+
 struct store_stats {
 	uint64_t commits, failed_commits;
-	uint64_t records, bytes;
+	uint64_t records, bytes; /* made durable since the start */
 	char last_error[ERR_MSG_MAX]; /* of the last refused commit, or "" */
-	bool failing; /* the last commit was refused */
+	bool failing;	 /* the last commit was refused */
+	off_t log_bytes; /* length of the active segment */
+	enum store_compression compression;
+	char compression_error[ERR_MSG_MAX]; /* of the last one, or "" */
+	struct fold_result fold;	     /* of the last that succeeded */
+	int64_t compression_ns;		     /* how long the last one took */
 };
 
 /* What the scheduler must know of changes, told just before they apply:
@@ -52,14 +66,19 @@ struct store_hooks {
 
 struct store;
 
-/*
- * Open (and recover) the log at path, or with path NULL a store in memory.
- * wake(arg) is called from another thread when store_poll has work. NULL on
- * failure, with *fault and *e.
- */
-struct store *store_open(const char *path, bool sync, void (*wake)(void *arg),
-    void *wake_arg, struct store_recovery *recovery, enum store_fault *fault,
-    struct err *e);
+struct store_options {
+	const char *path; /* of the log; NULL: in memory only */
+	bool sync;	  /* against power loss too */
+	/* Called from another thread when store_poll has work. */
+	void (*wake)(void *arg);
+	/* Called about every second of a long recovery; or NULL. */
+	void (*progress)(void *arg, uint64_t records);
+	void *arg;
+};
+
+/* Open, and recover. NULL on failure, with *fault and *e. */
+struct store *store_open(const struct store_options *o,
+    struct store_recovery *recovery, enum store_fault *fault, struct err *e);
 
 /* Waits for the batch being written, leaves the log clean, frees all.
  * Changes still waiting are dropped without a word. */
@@ -117,6 +136,20 @@ uint32_t store_slot(enum store_kind kind, struct slice name);
 bool store_busy(const struct store *s, uint32_t slot, bool decides);
 void store_claim(struct store *s, uint32_t slot);
 void store_unclaim(struct store *s, uint32_t slot);
+
+/*
+ * Compress: go on in a new segment and fold what there was into the image, in
+ * the background. While one runs, another follows it. 0, or -1 with
+ * ERR_CONFLICT when there is no log.
+ */
+int store_compress(struct store *s, struct err *e);
+
+/* As store_compress, then copy the image to `path`, which must not exist; done
+ * is told once. Only one at a time. */
+typedef void store_backup_cb(void *arg, struct slice note, off_t bytes,
+    const struct err *e);
+int store_backup(struct store *s, const char *path, store_backup_cb *done,
+    void *arg, struct slice note, struct err *e);
 
 /* Hand what was asked for to the log writer, if it is idle. */
 void store_kick(struct store *s);

@@ -353,6 +353,14 @@ close_fd:
 }
 
 void
+wal_state(const struct wal *w, struct wal_state *out)
+{
+	out->first_seq = w->header.first_seq;
+	out->bytes = w->end;
+	out->switches = w->switches;
+}
+
+void
 wal_close(struct wal *w)
 {
 	if (w->fd == -1)

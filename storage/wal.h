@@ -26,6 +26,13 @@ enum wal_urgency {
 	WAL_URGENCY_COUNT
 };
 
+/* What others may know of it, copied with each batch. */
+struct wal_state {
+	uint64_t first_seq; /* of this segment */
+	off_t bytes;	    /* its length */
+	uint64_t switches;  /* segments begun since the start */
+};
+
 struct wal {
 	char *path; /* owned */
 	int fd;
@@ -39,7 +46,7 @@ struct wal {
 	off_t written_end; /* file size: zeros were written up to here */
 	off_t reserved_end; /* blocks are allocated up to here */
 	uint64_t syncs;
-	uint64_t switches; /* segments begun after a failure */
+	uint64_t switches; /* segments begun since the start */
 };
 
 /*
@@ -70,6 +77,8 @@ void wal_mark(struct wal *w);
 /* Continue in a new segment at the same path; the file so far becomes
  * `<path>.old`, which must not exist. 0 or -1 with nothing changed. */
 int wal_switch(struct wal *w, struct err *e);
+
+void wal_state(const struct wal *w, struct wal_state *out);
 
 /* Cut off what was written ahead, sync, close. */
 void wal_close(struct wal *w);

@@ -23,6 +23,8 @@ handler *const handlers[CMD_COUNT] = {
 	[CMD_REMOVERULE] = cmd_removerule,
 	[CMD_LISTRULES] = cmd_listrules,
 	[CMD_STAT] = cmd_stat,
+	[CMD_COMPRESS] = cmd_compress,
+	[CMD_BACKUP] = cmd_backup,
 };
 
 bool

@@ -11,6 +11,13 @@ struct value {
 	const char *word;
 };
 
+static const char *const compression_word[] = {
+	[COMPRESSION_IDLE] = "idle",
+	[COMPRESSION_RUNNING] = "running",
+	[COMPRESSION_SUCCESS] = "success",
+	[COMPRESSION_FAILURE] = "failure",
+};
+
 static void
 fill(const struct server *s, struct value v[METRIC_COUNT])
 {
@@ -31,7 +38,8 @@ fill(const struct server *s, struct value v[METRIC_COUNT])
 	v[METRIC_STAT_executions_inflight].number = sched.inflight;
 	v[METRIC_STAT_persistence].word =
 	    store_is_durable(s->store) ? "logfile" : "memory";
-	v[METRIC_STAT_compression].word = "idle";
+	v[METRIC_STAT_compression].word =
+	    compression_word[store_stats(s->store)->compression];
 	v[METRIC_STAT_auth_enabled].number = s->auth != NULL;
 	v[METRIC_STAT_tls_enabled].number = s->tls_enabled;
 	v[METRIC_STAT_framerate].number = s->config->database_framerate;

@@ -80,7 +80,7 @@ set_certificate(struct auth_token *t, struct slice text, struct err *e)
 	if (text.len == 0 || text.len > CERTIFICATE_MAX)
 		return err_set(e, ERR_INVALID, "must have 1 to %d bytes",
 		    CERTIFICATE_MAX);
-	t->certificate = strndup(text.ptr, text.len);
+	t->certificate = slice_dup(text);
 	return t->certificate == NULL ? err_nomem(e) : 0;
 }
 
@@ -94,7 +94,7 @@ set_namespace(struct auth_token *t, struct slice text, struct err *e)
 		return -1;
 	if (slice_eq(text, slice_str("*")))
 		text.len = 0;
-	t->namespace = strndup(text.ptr, text.len);
+	t->namespace = slice_dup(text);
 	return t->namespace == NULL ? err_nomem(e) : 0;
 }
 
@@ -239,7 +239,7 @@ add_token(struct loader *l, struct slice name, struct err *e)
 	}
 	tokens = &auth->tokens[auth->n];
 	*tokens = (struct auth_token){ .runners = RUNNERS_ALL };
-	tokens->name = strndup(name.ptr, name.len);
+	tokens->name = slice_dup(name);
 	if (tokens->name == NULL)
 		return err_nomem(e);
 	auth->n++;

@@ -120,25 +120,29 @@ conn_reply(struct conn *c)
 	return &c->out;
 }
 
+void
+conn_answered(struct conn *c)
+{
+	c->pending--;
+	if (c->fd == -1)
+		make_runnable(c); /* to be freed */
+	else if (c->pending == 0 && (c->hold == CONN_HELD_PENDING || c->eof))
+		make_runnable(c);
+}
+
 /* A write has become durable, or was refused. */
 static void
 answer_write(void *arg, struct slice id, const struct err *e)
 {
 	struct conn *c = arg;
 
-	c->pending--;
-	if (c->fd == -1) {
-		make_runnable(c); /* to be freed */
-		return;
-	}
 	if (e == NULL) {
 		reply_ok(conn_reply(c), id);
 	} else {
 		c->server->errors_total++;
 		reply_error(conn_reply(c), id, e);
 	}
-	if (c->pending == 0 && (c->hold == CONN_HELD_PENDING || c->eof))
-		make_runnable(c);
+	conn_answered(c);
 }
 
 struct store_waiter

@@ -86,6 +86,8 @@ struct buf *conn_reply(struct conn *c);
  * and what a handler returns after asking the store with it. */
 struct store_waiter conn_waiter(struct conn *c, struct slice id);
 int conn_asked(struct conn *c, int rc);
+/* Or, where another callback answers: it appends its reply and calls this. */
+void conn_answered(struct conn *c);
 
 /* Send a list. The conn owns it from here on. */
 void conn_stream(struct conn *c, struct stream *st);

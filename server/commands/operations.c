@@ -1,0 +1,51 @@
+/* COMPRESS BACKUP */
+#include "commands.h"
+
+#include <limits.h>
+
+#include "log.h"
+#include "reply.h"
+
+int
+cmd_compress(struct conn *c, const struct request *r, struct err *e)
+{
+	if (store_compress(c->server->store, e) == -1)
+		return FAILED;
+	reply_ok(conn_reply(c), r->id);
+	return HANDLED;
+}
+
+static void
+answer_backup(void *arg, struct slice id, off_t bytes, const struct err *e)
+{
+	struct conn *c = arg;
+	struct buf *out = conn_reply(c);
+
+	if (e != NULL) {
+		reply_error(out, id, e);
+	} else {
+		reply_begin_ok(out, id);
+		reply_i64(out, bytes);
+		reply_end(out);
+	}
+	conn_answered(c);
+}
+
+int
+cmd_backup(struct conn *c, const struct request *r, struct err *e)
+{
+	char path[PATH_MAX];
+	struct slice to = r->u.text;
+
+	if (to.len == 0 || to.len >= sizeof(path) || to.ptr[0] != '/' ||
+	    memchr(to.ptr, '\0', to.len) != NULL)
+		return err_set(e, ERR_INVALID,
+		    "the path of a backup must be absolute");
+	memcpy(path, to.ptr, to.len);
+	path[to.len] = '\0';
+	if (store_backup(c->server->store, path, answer_backup, c, r->id,
+	    e) == -1)
+		return FAILED;
+	c->hold = CONN_HELD_PENDING; /* writes would be answered earlier */
+	return conn_asked(c, 0);
+}

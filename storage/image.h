@@ -1,0 +1,110 @@
+/*
+ * The image: all jobs and rules as of a sequence number, compressed. Beside a
+ * log at `<path>` it is `<path>.base`; BACKUP writes one anywhere. The format,
+ * version 1, little-endian; name and text as in record.h:
+ *
+ *     offset  size  header field
+ *          0     8  magic "TICKDIMG"
+ *          8     4  format version, 1
+ *         12     4  CRC-32 of the whole header, this field taken as zero
+ *         16    16  log id of the log it belongs to
+ *         32     8  epoch
+ *         40     8  sequence number of the last record it covers
+ *         48     8  time of creation, ns since the Unix epoch
+ *         56     8  the greatest execution id given so far
+ *
+ * Then blocks, each
+ *
+ *          0     4  CRC-32 of all that follows, seeded with the log id's
+ *          4     4  n, bytes stored
+ *          8     4  bytes after inflating, at most IMAGE_BLOCK_MAX
+ *         12     4  entries
+ *         16     1  kind (enum image_kind)
+ *         17     n  the entries, deflated (zlib format, RFC 1950)
+ *
+ * first those with rules, in order of their identifiers, then those with
+ * jobs, in order of theirs, and last one of kind IMAGE_END: no entries, n = 0.
+ * A file without it is not an image. A rule is a text, the payload of its
+ * RULE_SET record. A job is
+ *
+ *     u8 how many first bytes of its identifier are those of the one before
+ *     it in this block, name the rest of it, u8 phase and flags (IMAGE_JOB_*),
+ *     varint due_ns, as the zigzag difference to the one before in this block,
+ *     then what the flags announce:
+ *     IMAGE_JOB_PLAN: u8 flags and what they announce, as in a SET record
+ *     IMAGE_JOB_RUN: u64 execution_id, u32 attempt, i64 started_ns
+ *     IMAGE_JOB_HISTORY: text, as in history.h
+ */
+#ifndef STORAGE_IMAGE_H
+#define STORAGE_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "buf.h"
+#include "err.h"
+#include "job_run.h"
+#include "record.h"
+#include "slice.h"
+
+#define IMAGE_MAGIC "TICKDIMG"
+#define IMAGE_BLOCK_BYTES 65536u /* a block is closed when it holds as much */
+#define IMAGE_BLOCK_MAX (IMAGE_BLOCK_BYTES + 2 * RECORD_PAYLOAD_MAX)
+
+enum image_kind { IMAGE_RULES = 1, IMAGE_JOBS = 2, IMAGE_END = 3 };
+
+#define IMAGE_JOB_PHASE 0x07u
+#define IMAGE_JOB_PLAN 0x08u
+#define IMAGE_JOB_RUN 0x10u
+#define IMAGE_JOB_HISTORY 0x20u
+
+struct image_header {
+	unsigned char log_id[LOG_ID_LEN];
+	uint64_t epoch;
+	uint64_t last_seq;
+	int64_t created_ns;
+	uint64_t last_execution_id;
+};
+
+/* A rule or a job. Slices are valid until the next image_next. */
+struct image_entry {
+	enum image_kind kind;
+	struct slice rule;     /* IMAGE_RULES: a payload, see record.h */
+	struct record_set set; /* IMAGE_JOBS: identifier and plan; due_ns too */
+	struct job_run run;
+	struct slice history;
+};
+
+/* Writing. Rules first, then jobs, each in ascending order. */
+struct image_writer;
+
+/* Creates the file, 0600; what stands there is replaced. NULL or -1 with *e;
+ * then image_abandon. */
+struct image_writer *image_create(const char *path,
+    const struct image_header *h, struct err *e);
+int image_add(struct image_writer *w, const struct image_entry *entry,
+    struct err *e);
+/* The end block, sync, close, free. *bytes: its length. On -1 the file is
+ * gone. */
+int image_finish(struct image_writer *w, uint64_t last_execution_id,
+    off_t *bytes, struct err *e);
+/* Close, unlink, free. */
+void image_abandon(struct image_writer *w);
+
+/* Reading, in constant memory. */
+struct image_reader;
+
+/* NULL with *e: ERR_NOT_FOUND when there is no file, ERR_INVALID when it is
+ * no image or damaged, ERR_STORAGE when it cannot be read, ERR_LIMIT. */
+struct image_reader *image_open(const char *path, struct err *e);
+const struct image_header *image_header(const struct image_reader *r);
+/* 1 and an entry; 0 at the end; -1 with *e as above, naming the offset. */
+int image_next(struct image_reader *r, struct image_entry *entry,
+    struct err *e);
+/* Where the block being read begins. */
+off_t image_offset(const struct image_reader *r);
+void image_close(struct image_reader *r);
+
+#endif

@@ -40,8 +40,10 @@ warn_of_ignored(const struct config *c)
 	if (c->ignored_http || c->ignored_telemetry)
 		LOG_WARN("config_section_ignored",
 		    LOG_STR("file", c->file == NULL ? "" : c->file),
-		    LOG_STR("section", !c->ignored_http ? "[telemetry]" :
-		    c->ignored_telemetry ? "[http] [telemetry]" : "[http]"));
+		    LOG_STR("section",
+			!c->ignored_http	   ? "[telemetry]"
+			    : c->ignored_telemetry ? "[http] [telemetry]"
+						   : "[http]"));
 }
 
 static int
@@ -51,11 +53,11 @@ with_config(const struct options *o)
 	struct err e;
 	int exit_code = EXIT_OK;
 
-	if (config_load(&c, o->config_path, environ, o->sets, o->n_sets,
-	    &e) == -1)
+	if (config_load(&c, o->config_path, environ, o->sets, o->n_sets, &e) ==
+	    -1)
 		return fail(&e, EXIT_USAGE);
-	log_setup((enum log_level)c.log_level,
-	    (enum log_format)c.log_format, STDERR_FILENO);
+	log_setup((enum log_level)c.log_level, (enum log_format)c.log_format,
+	    STDERR_FILENO);
 	warn_of_ignored(&c);
 	if (o->action == OPTIONS_SERVE)
 		exit_code = serve(&c);
@@ -68,7 +70,7 @@ with_config(const struct options *o)
 static int
 print_sample(void)
 {
-	struct buf out = {0};
+	struct buf out = { 0 };
 
 	config_put_sample(&out);
 	(void)fwrite(out.ptr, 1, out.len, stdout);
@@ -97,8 +99,10 @@ main(int argc, char **argv)
 		break;
 	case OPTIONS_DUMP:
 	case OPTIONS_CHECK:
-		(void)err_set(&e, ERR_INVALID, "%s is not available in this "
-		    "version", o.tool_argv[0]);
+		(void)err_set(&e, ERR_INVALID,
+		    "%s is not available in this "
+		    "version",
+		    o.tool_argv[0]);
 		return fail(&e, EXIT_USAGE);
 	default:
 		exit_code = with_config(&o);

@@ -133,7 +133,7 @@ on_frame(struct ev_loop *loop, ev_io *w, int revents)
 static void
 arm_frame_timer(struct server *s, int64_t wake_ns)
 {
-	struct itimerspec when = {0};
+	struct itimerspec when = { 0 };
 
 	if (wake_ns == s->frame_armed_ns)
 		return;
@@ -143,7 +143,7 @@ arm_frame_timer(struct server *s, int64_t wake_ns)
 		when.it_value.tv_nsec = wake_ns % NS_PER_S;
 	}
 	if (timerfd_settime(s->frame_fd,
-	    TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL) == -1)
+		TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL) == -1)
 		LOG_ERROR("timer", LOG_ERRNO(errno));
 }
 
@@ -242,8 +242,8 @@ on_stop_signal(struct ev_loop *loop, ev_signal *w, int revents)
 
 	(void)revents;
 	if (s->draining) {
-		LOG_WARN("stopping_now", LOG_STR("signal",
-		    strsignal(w->signum)));
+		LOG_WARN("stopping_now",
+		    LOG_STR("signal", strsignal(w->signum)));
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
@@ -275,15 +275,16 @@ report_recovery(const struct server *s)
 		LOG_WARN("log_tail_cut", LOG_ERR(&r->discarded),
 		    LOG_I64("bytes", r->discarded_bytes));
 	if (r->zero_bytes > 0)
-		LOG_WARN("log_tail_zero", LOG_STR("reason",
-		    "not stopped cleanly: space written ahead is cut off"),
+		LOG_WARN("log_tail_zero",
+		    LOG_STR("reason",
+			"not stopped cleanly: space written ahead is cut off"),
 		    LOG_I64("bytes", r->zero_bytes));
 }
 
 static void
 on_recovery_progress(void *arg, uint64_t records)
 {
-	struct buf status = {0};
+	struct buf status = { 0 };
 
 	(void)arg;
 	LOG_INFO("recovering", LOG_U64("records", records));
@@ -300,8 +301,9 @@ open_store(struct server *s, struct err *e)
 {
 	const struct config *c = s->config;
 	const struct store_options o = {
-		.path = c->database_persistence == PERSISTENCE_MEMORY ? NULL :
-		    c->database_logfile_path,
+		.path = c->database_persistence == PERSISTENCE_MEMORY
+		    ? NULL
+		    : c->database_logfile_path,
 		.sync = c->database_fsync_on_persist,
 		.wake = wake_for_store,
 		.progress = on_recovery_progress,
@@ -349,8 +351,8 @@ open_scheduler(struct server *s, struct err *e)
 static int
 open_frame_timer(struct server *s, struct err *e)
 {
-	s->frame_fd = timerfd_create(CLOCK_REALTIME,
-	    TFD_NONBLOCK | TFD_CLOEXEC);
+	s->frame_fd =
+	    timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (s->frame_fd == -1)
 		return err_sys(e, ERR_LIMIT, "timerfd");
 	s->frame_armed_ns = SCHED_NEVER;
@@ -436,8 +438,8 @@ server_init(struct server *s, const struct config *c, struct err *e)
 	/* Before the store: recovery may take long, and an address in use
 	 * should be known at once. */
 	if (listeners_open(s, e) == -1)
-		return fail(s, e->code == ERR_INVALID ? EXIT_USAGE :
-		    EXIT_RUNTIME);
+		return fail(s,
+		    e->code == ERR_INVALID ? EXIT_USAGE : EXIT_RUNTIME);
 	init_watchers(s);
 	if (open_store(s, e) == -1 || open_scheduler(s, e) == -1)
 		return -1;
@@ -448,7 +450,7 @@ server_init(struct server *s, const struct config *c, struct err *e)
 static void
 report_ready(const struct server *s)
 {
-	struct buf listen = {0};
+	struct buf listen = { 0 };
 
 	listeners_put(s, &listen);
 	LOG_INFO("ready", LOG_SLICE("listen", buf_slice(&listen)),

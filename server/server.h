@@ -47,8 +47,9 @@ struct server {
 
 	/* net/conn.c */
 	struct conn_list conns;
-	struct conn *dirty;   /* replies to be sent this turn */
-	struct conn *waiters; /* for a name or for room in the store, in order */
+	struct conn *dirty; /* replies to be sent this turn */
+	struct conn
+	    *waiters; /* for a name or for room in the store, in order */
 	struct conn **waiters_end;
 	struct conn *runnable; /* input to be looked at again this turn */
 	char *input;	       /* shared read buffer */

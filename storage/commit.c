@@ -17,7 +17,7 @@
 
 struct commit {
 	struct batch batch[N_BATCHES];
-	struct batch *filling; /* main's */
+	struct batch *filling;		    /* main's */
 	struct batch *spare[N_BATCHES - 1]; /* main's: at no place */
 	unsigned n_spare;
 	bool busy; /* main's: a batch is being written, or done */
@@ -45,8 +45,8 @@ pick(const struct batch *b, unsigned urgency, struct buf *out)
 	buf_clear(out);
 	for (size_t i = 0; i < b->n_ops; i++) {
 		size_t from = b->ops[i].offset;
-		size_t to = i + 1 < b->n_ops ? b->ops[i + 1].offset :
-		    b->records.len;
+		size_t to =
+		    i + 1 < b->n_ops ? b->ops[i + 1].offset : b->records.len;
 
 		if (b->ops[i].urgency >= urgency)
 			buf_add(out, b->records.ptr + from, to - from);
@@ -62,13 +62,13 @@ static void
 write_urgent(struct commit *c, struct batch *b)
 {
 	unsigned urgency = WAL_REQUEST;
-	struct buf picked = {0};
+	struct buf picked = { 0 };
 	struct err again;
 
 	while (++urgency <= b->urgency) {
 		if (pick(b, urgency, &picked) &&
-		    wal_append(c->wal, (unsigned char *)picked.ptr,
-		    picked.len, (enum wal_urgency)urgency, &again) == 0)
+		    wal_append(c->wal, (unsigned char *)picked.ptr, picked.len,
+			(enum wal_urgency)urgency, &again) == 0)
 			break;
 	}
 	for (size_t i = 0; i < b->n_ops; i++)
@@ -80,7 +80,7 @@ static void
 write_batch(struct commit *c, struct batch *b)
 {
 	b->failed = wal_append(c->wal, (unsigned char *)b->records.ptr,
-	    b->records.len, WAL_REQUEST, &b->err) == -1;
+			b->records.len, WAL_REQUEST, &b->err) == -1;
 	if (b->failed)
 		write_urgent(c, b);
 	b->last_seq = c->wal->next_seq - 1;
@@ -125,8 +125,7 @@ writer(void *arg)
 			marked = true;
 			(void)pthread_mutex_lock(&c->mutex);
 		}
-		if (c->writing == NULL && !c->stop &&
-		    c->turn != SWITCH_WANTED)
+		if (c->writing == NULL && !c->stop && c->turn != SWITCH_WANTED)
 			(void)pthread_cond_wait(&c->work, &c->mutex);
 		if (c->writing == NULL && c->stop)
 			break;

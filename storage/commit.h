@@ -47,9 +47,9 @@ struct batch {
 	size_t cap_ops;
 	uint8_t urgency; /* the highest of its ops' */
 	/* the result, by the writer */
-	bool failed;	 /* some ops failed */
+	bool failed; /* some ops failed */
 	struct err err;
-	uint64_t last_seq;   /* of its last record */
+	uint64_t last_seq; /* of its last record */
 	struct wal_state wal;
 	int64_t submitted_ns, durable_ns; /* monotonic */
 };

@@ -36,11 +36,12 @@ run(void *arg)
 	    COMPRESS_NICE);
 	if (c->limit_seq != 0)
 		r->failed = fold(c->path, c->limit_seq, &c->stop, &r->fold,
-		    &r->err) == -1;
+				&r->err) == -1;
 	if (r->backup != NULL) {
 		r->backup_err = r->err;
-		r->backup_failed = r->failed || fold_copy_image(c->path,
-		    r->backup, &r->backup_bytes, &r->backup_err) == -1;
+		r->backup_failed = r->failed ||
+		    fold_copy_image(c->path, r->backup, &r->backup_bytes,
+			&r->backup_err) == -1;
 	}
 	r->duration_ns = os->mono_ns() - began;
 	atomic_store(&c->ended, true);

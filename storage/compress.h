@@ -31,8 +31,7 @@ struct compress_result {
  * there. wake is called on the thread at its end. NULL with *e.
  */
 struct compress *compress_start(const char *path, uint64_t limit_seq,
-    const char *backup, void (*wake)(void *arg), void *wake_arg,
-    struct err *e);
+    const char *backup, void (*wake)(void *arg), void *wake_arg, struct err *e);
 
 /* Whether it has ended; then *result is filled, *c gone. */
 bool compress_poll(struct compress **c, struct compress_result *result);

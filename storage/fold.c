@@ -71,7 +71,7 @@ view(const struct fold *f, size_t at, struct record *r)
 	uint32_t n;
 
 	memcpy(&n, p + 1, sizeof(n));
-	r->type = (enum record_type)*p;
+	r->type = (enum record_type) * p;
 	r->payload = slice_of(p + REF_HEAD, n);
 }
 
@@ -96,7 +96,7 @@ add_ref(struct refs *refs, size_t at)
 		refs->ref = ref;
 		refs->cap = cap;
 	}
-	refs->ref[refs->n++] = (struct ref){.at = at};
+	refs->ref[refs->n++] = (struct ref){ .at = at };
 	return 0;
 }
 
@@ -112,12 +112,11 @@ keep_record(struct fold *f, const struct record *r, struct err *e)
 	buf_add_byte(&f->bytes, (char)r->type);
 	buf_add(&f->bytes, &n, sizeof(n));
 	buf_add_slice(&f->bytes, r->payload);
-	if (f->bytes.failed ||
-	    add_ref(rule ? &f->rules : &f->jobs, at) == -1)
+	if (f->bytes.failed || add_ref(rule ? &f->rules : &f->jobs, at) == -1)
 		return err_nomem(e);
 	if (record_subject(r->type, r->payload).len == 0)
-		return err_set(e, ERR_INVALID,
-		    "record %llu makes no sense", (unsigned long long)r->seq);
+		return err_set(e, ERR_INVALID, "record %llu makes no sense",
+		    (unsigned long long)r->seq);
 	if (r->type == RECORD_JOB_TRIGGER &&
 	    record_get_run(r->type, r->payload, &run) &&
 	    run.execution_id > f->header.last_execution_id)
@@ -168,8 +167,8 @@ key_of(struct slice id, size_t from)
 	uint64_t key = 0;
 
 	for (size_t i = 0; i < 8; i++)
-		key = key << 8 | (from + i < id.len ?
-		    (unsigned char)id.ptr[from + i] : 0);
+		key = key << 8 |
+		    (from + i < id.len ? (unsigned char)id.ptr[from + i] : 0);
 	return key;
 }
 
@@ -192,8 +191,7 @@ set_keys(const struct fold *f, struct refs *refs)
 		common = n;
 	}
 	for (size_t i = 0; i < refs->n; i++)
-		refs->ref[i].key = key_of(subject(f, refs->ref[i].at),
-		    common);
+		refs->ref[i].key = key_of(subject(f, refs->ref[i].at), common);
 }
 
 /* By identifier, then by age, which is the place in the buffer. */
@@ -359,13 +357,13 @@ apply_job(struct fold *f, struct image_entry *entry, bool *exists,
 		*exists = false;
 	if (!*exists || !record_get_run(r->type, r->payload, &run) ||
 	    (r->type == RECORD_JOB_FINISH &&
-	    (run.flags & RECORD_FINISH_ORPHAN) != 0))
+		(run.flags & RECORD_FINISH_ORPHAN) != 0))
 		return;
 	job_run_apply(&entry->run, r->type, &run);
 	if (r->type != RECORD_JOB_FINISH)
 		return;
-	next = entry->history.ptr == f->history[0].ptr ? &f->history[1] :
-	    &f->history[0];
+	next = entry->history.ptr == f->history[0].ptr ? &f->history[1]
+						       : &f->history[0];
 	buf_clear(next);
 	history_add(next, &run, entry->history);
 	entry->history = buf_slice(next);
@@ -405,7 +403,7 @@ merge_group(struct fold *f, struct refs *refs, enum image_kind kind,
     bool in_image, struct err *e)
 {
 	struct slice id = subject(f, refs->ref[refs->next].at);
-	struct image_entry entry = {0};
+	struct image_entry entry = { 0 };
 	bool exists = in_image;
 	struct record r;
 
@@ -440,11 +438,12 @@ merge(struct fold *f, struct refs *refs, enum image_kind kind, struct err *e)
 		from_image = f->has_peeked && f->peeked.kind == kind;
 		if (!from_image && !from_log)
 			return 0;
-		d = !from_image ? 1 : !from_log ? -1 :
-		    slice_cmp(entry_id(&f->peeked),
-		    subject(f, refs->ref[refs->next].at));
-		if ((d < 0 ? image_add(f->writer, &f->peeked, e) :
-		    merge_group(f, refs, kind, d == 0, e)) == -1)
+		d = !from_image ? 1
+		    : !from_log ? -1
+				: slice_cmp(entry_id(&f->peeked),
+				      subject(f, refs->ref[refs->next].at));
+		if ((d < 0 ? image_add(f->writer, &f->peeked, e)
+			   : merge_group(f, refs, kind, d == 0, e)) == -1)
 			return -1;
 		if (d <= 0)
 			f->has_peeked = false;
@@ -515,7 +514,7 @@ clear(struct fold *f)
 	buf_free(&f->rule);
 	free(f->jobs.ref);
 	free(f->rules.ref);
-	f->jobs = f->rules = (struct refs){0};
+	f->jobs = f->rules = (struct refs){ 0 };
 }
 
 static int
@@ -551,8 +550,8 @@ fold(const char *path, uint64_t limit_seq, const atomic_bool *stop,
 		more = f->more;
 		clear(f);
 	} while (rc == 0 && more);
-	if (rc == 0 && (os->unlink(f->old) == -1 ||
-	    os_sync_folder(f->old) == -1))
+	if (rc == 0 &&
+	    (os->unlink(f->old) == -1 || os_sync_folder(f->old) == -1))
 		rc = err_sys(e, ERR_STORAGE, "unlink %s", f->old);
 	free(f);
 	return rc;
@@ -579,8 +578,7 @@ copy_bytes(int from, int to, off_t *bytes)
 }
 
 int
-fold_copy_image(const char *path, const char *to, off_t *bytes,
-    struct err *e)
+fold_copy_image(const char *path, const char *to, off_t *bytes, struct err *e)
 {
 	struct fold *f = malloc(sizeof(*f));
 	int in = -1, out = -1, rc = -1;

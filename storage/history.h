@@ -18,8 +18,7 @@
 
 /* Append to *out the run that *r (of a FINISH record) tells of, then as many
  * of `old` as are kept. */
-void history_add(struct buf *out, const struct record_run *r,
-    struct slice old);
+void history_add(struct buf *out, const struct record_run *r, struct slice old);
 
 /* The next run; job and flags are not set. False at the end. */
 bool history_next(struct record_reader *in, struct record_run *r);

@@ -163,10 +163,10 @@ put_job(struct buf *out, struct previous *previous,
 
 	record_put_u8(out, (unsigned)shared);
 	record_put_name(out, slice_of(id.ptr + shared, id.len - shared));
-	record_put_u8(out, (unsigned)run->phase |
-	    (plan != 0 ? IMAGE_JOB_PLAN : 0) |
-	    (has_run ? IMAGE_JOB_RUN : 0) |
-	    (entry->history.len > 0 ? IMAGE_JOB_HISTORY : 0));
+	record_put_u8(out,
+	    (unsigned)run->phase | (plan != 0 ? IMAGE_JOB_PLAN : 0) |
+		(has_run ? IMAGE_JOB_RUN : 0) |
+		(entry->history.len > 0 ? IMAGE_JOB_HISTORY : 0));
 	put_varint(out, zigzag(previous->due_ns, run->due_ns));
 	if (plan != 0) {
 		record_put_u8(out, plan);
@@ -192,8 +192,7 @@ get_job(struct record_reader *in, struct previous *previous,
 
 	if (in->bad || shared > previous->id_len ||
 	    shared + rest.len > sizeof(previous->id) ||
-	    shared + rest.len == 0 ||
-	    (flags & IMAGE_JOB_PHASE) >= PHASE_COUNT)
+	    shared + rest.len == 0 || (flags & IMAGE_JOB_PHASE) >= PHASE_COUNT)
 		return false;
 	memcpy(previous->id + shared, rest.ptr, rest.len);
 	previous->id_len = shared + rest.len;
@@ -221,10 +220,10 @@ struct image_writer {
 	char *path; /* owned */
 	struct image_header header;
 	uint32_t seed;
-	off_t at;	     /* where `out` goes in the file */
-	struct buf out;	     /* finished blocks */
-	struct buf block;    /* entries of the block under way */
-	uint32_t n_entries;  /* in it */
+	off_t at;	    /* where `out` goes in the file */
+	struct buf out;	    /* finished blocks */
+	struct buf block;   /* entries of the block under way */
+	uint32_t n_entries; /* in it */
 	enum image_kind kind;
 	struct previous previous;
 };
@@ -279,8 +278,8 @@ end_block(struct image_writer *w, struct err *e)
 	if (w->n_entries == 0)
 		stored = 0;
 	else if (compress2(p + BLOCK_HEADER_LEN, &stored,
-	    (const Bytef *)w->block.ptr, (uLong)w->block.len,
-	    DEFLATE_LEVEL) != Z_OK)
+		     (const Bytef *)w->block.ptr, (uLong)w->block.len,
+		     DEFLATE_LEVEL) != Z_OK)
 		return err_nomem(e); /* the only way to fail */
 	put_le(p + 4, stored, 4);
 	put_le(p + 8, w->block.len, 4);
@@ -321,8 +320,8 @@ writer_free(struct image_writer *w)
 }
 
 int
-image_finish(struct image_writer *w, uint64_t last_execution_id,
-    off_t *bytes, struct err *e)
+image_finish(struct image_writer *w, uint64_t last_execution_id, off_t *bytes,
+    struct err *e)
 {
 	unsigned char header[HEADER_LEN];
 
@@ -466,8 +465,7 @@ read_block(struct image_reader *r, struct err *e)
 		return damaged(r, "the file ends", e);
 	stored = get_le(p + 4, 4);
 	raw_len = get_le(p + 8, 4);
-	if (stored > STORED_MAX - BLOCK_HEADER_LEN ||
-	    raw_len > IMAGE_BLOCK_MAX)
+	if (stored > STORED_MAX - BLOCK_HEADER_LEN || raw_len > IMAGE_BLOCK_MAX)
 		return damaged(r, "impossible length", e);
 	n = os_read_full(r->fd, p + BLOCK_HEADER_LEN, stored,
 	    r->at + BLOCK_HEADER_LEN);
@@ -483,7 +481,7 @@ read_block(struct image_reader *r, struct err *e)
 	if (stored == 0)
 		inflated = 0;
 	else if (uncompress(r->raw, &inflated, p + BLOCK_HEADER_LEN,
-	    (uLong)stored) != Z_OK)
+		     (uLong)stored) != Z_OK)
 		return damaged(r, "it does not inflate", e);
 	if (inflated != raw_len)
 		return damaged(r, "wrong length", e);

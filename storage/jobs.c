@@ -28,7 +28,7 @@ jobs_init(struct jobs *j)
 	if (arena_init(&j->arena) == -1)
 		return -1;
 	if (heap_init(&j->due, &j->arena, offsetof(struct job, heap_pos),
-	    before, j) == -1) {
+		before, j) == -1) {
 		arena_fini(&j->arena);
 		return -1;
 	}
@@ -114,8 +114,8 @@ plan_new(const struct record_set *s)
 	struct job_plan *plan;
 	char *p;
 
-	plan = calloc(1, sizeof(*plan) + s->cron.len + s->zone.len +
-	    payload_len + 3);
+	plan = calloc(1,
+	    sizeof(*plan) + s->cron.len + s->zone.len + payload_len + 3);
 	if (plan == NULL)
 		return NULL;
 	p = (char *)(plan + 1);
@@ -293,7 +293,7 @@ jobs_apply_remove(struct jobs *j, struct slice id)
 static void
 remember(struct job_extra *x, const struct record_run *r)
 {
-	struct buf history = {0};
+	struct buf history = { 0 };
 
 	history_add(&history, r, slice_of(x->history, x->history_len));
 	if (history.failed) {
@@ -314,15 +314,16 @@ jobs_apply_run(struct jobs *j, enum record_type type,
 	struct job_extra *x;
 	struct job *job;
 
-	if (ref == JOB_NONE || (type == RECORD_JOB_FINISH &&
-	    (r->flags & RECORD_FINISH_ORPHAN) != 0))
+	if (ref == JOB_NONE ||
+	    (type == RECORD_JOB_FINISH &&
+		(r->flags & RECORD_FINISH_ORPHAN) != 0))
 		return 0;
 	if (jobs_prepare_run(j, ref) == -1)
 		return -1;
 	job = jobs_get(j, ref);
 	x = job->extra;
-	run = (struct job_run){(enum job_phase)job->phase, job->due_ns,
-		x->execution_id, x->attempt, x->started_ns};
+	run = (struct job_run){ (enum job_phase)job->phase, job->due_ns,
+		x->execution_id, x->attempt, x->started_ns };
 	job_run_apply(&run, type, r);
 	job->due_ns = run.due_ns;
 	x->execution_id = run.execution_id;

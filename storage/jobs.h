@@ -32,7 +32,7 @@ struct job_extra {
 	struct job_plan *plan; /* owned; NULL: none */
 	char *history;	       /* owned; see history.h */
 	uint32_t history_len;
-	uint32_t attempt;      /* see struct job_run */
+	uint32_t attempt; /* see struct job_run */
 	int64_t started_ns;
 	uint64_t execution_id;
 	void *execution; /* the scheduler's, of that run; or NULL */

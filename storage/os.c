@@ -61,8 +61,8 @@ os_write_all(int fd, const void *bytes, size_t n, off_t at)
 	const char *p = bytes;
 
 	while (n > 0) {
-		struct iovec v = {.iov_base = (void *)(uintptr_t)p,
-			.iov_len = n};
+		struct iovec v = { .iov_base = (void *)(uintptr_t)p,
+			.iov_len = n };
 		ssize_t done = os->pwritev(fd, &v, 1, at);
 
 		if (done == -1 && errno == EINTR)

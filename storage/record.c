@@ -43,8 +43,7 @@ header_crc(const unsigned char h[LOG_HEADER_LEN])
 }
 
 void
-log_header_encode(unsigned char out[LOG_HEADER_LEN],
-    const struct log_header *h)
+log_header_encode(unsigned char out[LOG_HEADER_LEN], const struct log_header *h)
 {
 	memset(out, 0, LOG_HEADER_LEN);
 	memcpy(out, LOG_MAGIC, 8);
@@ -57,8 +56,8 @@ log_header_encode(unsigned char out[LOG_HEADER_LEN],
 }
 
 int
-log_header_decode(const unsigned char in[LOG_HEADER_LEN],
-    struct log_header *h, struct err *e)
+log_header_decode(const unsigned char in[LOG_HEADER_LEN], struct log_header *h,
+    struct err *e)
 {
 	uint64_t version = get_le(in + 8, 4);
 
@@ -197,8 +196,7 @@ record_view(const unsigned char *p, struct record *r)
 }
 
 enum record_check
-record_decode(const unsigned char *p, size_t n, uint32_t seed,
-    struct record *r)
+record_decode(const unsigned char *p, size_t n, uint32_t seed, struct record *r)
 {
 	size_t payload_len;
 	unsigned type;
@@ -337,8 +335,7 @@ record_put_plan(struct buf *out, const struct record_set *s)
 }
 
 void
-record_get_plan(struct record_reader *r, unsigned flags,
-    struct record_set *s)
+record_get_plan(struct record_reader *r, unsigned flags, struct record_set *s)
 {
 	if (flags & RECORD_SET_EVERY)
 		s->every_ns = record_get_i64(r);
@@ -455,7 +452,7 @@ record_subject(enum record_type type, struct slice payload)
 
 	if (payload.len < skip[type])
 		return slice_of("", 0);
-	record_read(&in, slice_of(payload.ptr + skip[type],
-	    payload.len - skip[type]));
+	record_read(&in,
+	    slice_of(payload.ptr + skip[type], payload.len - skip[type]));
 	return record_get_name(&in);
 }

@@ -164,8 +164,8 @@ void record_view(const unsigned char *p, struct record *r);
 uint64_t record_peek_seq(const unsigned char *p);
 
 /* Check the record at p by R1 to R4. */
-enum record_check record_decode(const unsigned char *p, size_t n,
-    uint32_t seed, struct record *r);
+enum record_check record_decode(const unsigned char *p, size_t n, uint32_t seed,
+    struct record *r);
 
 /*
  * Reading a payload: a cursor that remembers running over the end. Values

@@ -85,8 +85,9 @@ load_image(struct recovery *rec, struct err *e)
 	int rc;
 
 	if (r == NULL)
-		return e->code == ERR_NOT_FOUND ? 0 :
-		    fail(rec, fault_of(e), rec->base, e);
+		return e->code == ERR_NOT_FOUND
+		    ? 0
+		    : fail(rec, fault_of(e), rec->base, e);
 	h = image_header(r);
 	(void)check_id(rec, h->log_id, rec->base, e); /* the first: sets it */
 	rec->header.epoch = h->epoch;
@@ -118,11 +119,13 @@ replay(struct recovery *rec, struct scan *s, uint64_t limit, struct err *e)
 		if (rec->target->record(rec->target->arg, &r, e) == -1) {
 			struct err why = *e;
 
-			(void)err_set(e, why.code, "record %llu at offset "
-			    "%lld: %s", (unsigned long long)r.seq,
-			    (long long)s->at, why.msg);
-			return why.code == ERR_LIMIT ? SCAN_FAILED :
-			    SCAN_DAMAGED;
+			(void)err_set(e, why.code,
+			    "record %llu at offset "
+			    "%lld: %s",
+			    (unsigned long long)r.seq, (long long)s->at,
+			    why.msg);
+			return why.code == ERR_LIMIT ? SCAN_FAILED
+						     : SCAN_DAMAGED;
 		}
 		rec->next_seq = r.seq + 1;
 		rec->out->records++;
@@ -137,9 +140,10 @@ check_first(struct recovery *rec, uint64_t first_seq, const char *path,
 {
 	if (first_seq <= rec->next_seq)
 		return 0;
-	(void)err_set(e, ERR_INVALID, "begins with record %llu, but record "
-	    "%llu is in no file beside it", (unsigned long long)first_seq,
-	    (unsigned long long)rec->next_seq);
+	(void)err_set(e, ERR_INVALID,
+	    "begins with record %llu, but record "
+	    "%llu is in no file beside it",
+	    (unsigned long long)first_seq, (unsigned long long)rec->next_seq);
 	return fail(rec, STORE_DAMAGED, path, e);
 }
 
@@ -166,8 +170,9 @@ recover_old(struct recovery *rec, uint64_t limit, struct err *e)
 	result = replay(rec, &s, limit, e);
 	scan_close(&s);
 	if (result == SCAN_FAILED || result == SCAN_DAMAGED)
-		return fail(rec, result == SCAN_FAILED ? STORE_FAILED :
-		    STORE_DAMAGED, rec->old, e);
+		return fail(rec,
+		    result == SCAN_FAILED ? STORE_FAILED : STORE_DAMAGED,
+		    rec->old, e);
 	rec->out->unfolded = true;
 	return 0;
 }
@@ -191,14 +196,14 @@ recover_active(struct recovery *rec, struct scan *s, struct err *e)
 		break;
 	case SCAN_TORN:
 		rec->out->discarded_bytes = s->size - s->at;
-		(void)err_set(&rec->out->discarded, ERR_STORAGE, "%s: %s",
-		    path, e->msg);
+		(void)err_set(&rec->out->discarded, ERR_STORAGE, "%s: %s", path,
+		    e->msg);
 		break;
 	default:
 		break;
 	}
 	if (wal_resume(rec->wal, path, &s->header, s->at, s->next_seq,
-	    rec->sync, e) == 0)
+		rec->sync, e) == 0)
 		return 0;
 	*rec->fault = STORE_FAILED;
 	return -1;
@@ -215,8 +220,8 @@ begin(struct recovery *rec, bool has_old, struct err *e)
 	*rec->fault = STORE_FAILED;
 	h->first_seq = rec->next_seq;
 	h->created_ns = os->wall_ns();
-	if (!rec->has_id && getrandom(h->log_id, LOG_ID_LEN, 0) !=
-	    (ssize_t)LOG_ID_LEN)
+	if (!rec->has_id &&
+	    getrandom(h->log_id, LOG_ID_LEN, 0) != (ssize_t)LOG_ID_LEN)
 		return err_sys(e, ERR_STORAGE, "make a log id");
 	return wal_create(rec->wal, rec->path, h, rec->sync, e);
 }
@@ -269,8 +274,13 @@ recover(const char *path, bool sync, const struct recover_target *target,
     struct wal *w, struct store_recovery *out, enum store_fault *fault,
     struct err *e)
 {
-	struct recovery rec = {.target = target, .out = out, .fault = fault,
-		.path = path, .sync = sync, .wal = w, .next_seq = 1};
+	struct recovery rec = { .target = target,
+		.out = out,
+		.fault = fault,
+		.path = path,
+		.sync = sync,
+		.wal = w,
+		.next_seq = 1 };
 	int has_old, has_active, rc;
 
 	*fault = STORE_FAILED;

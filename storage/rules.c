@@ -75,7 +75,7 @@ rules_by_slot(const struct rules *r, uint32_t slot)
 static void
 put_options(struct buf *out, const struct rule_spec *spec)
 {
-	struct buf pair = {0};
+	struct buf pair = { 0 };
 	size_t count_at = out->len;
 	unsigned n = 0;
 
@@ -85,11 +85,11 @@ put_options(struct buf *out, const struct rule_spec *spec)
 			continue;
 		for (size_t i = 0;; i++, n++) {
 			buf_clear(&pair);
-			buf_add_str(&pair, rule_option_name(
-			    (enum rule_option_id)id));
+			buf_add_str(&pair,
+			    rule_option_name((enum rule_option_id)id));
 			buf_add_byte(&pair, '=');
-			if (!rule_option_value(spec, (enum rule_option_id)id,
-			    i, &pair))
+			if (!rule_option_value(spec, (enum rule_option_id)id, i,
+				&pair))
 				break;
 			record_put_text(out, buf_slice(&pair));
 		}
@@ -135,7 +135,7 @@ read_spec(struct record_reader *in, struct err *e)
 		return NULL;
 	for (n = record_get_u16(in); n > 0 && !in->bad; n--) {
 		if (rule_spec_set_option(spec, record_get_text(in), &admin,
-		    e) == -1) {
+			e) == -1) {
 			rule_spec_unref(spec);
 			return NULL;
 		}
@@ -184,8 +184,10 @@ rules_reserve(struct rules *r, size_t n, struct err *e)
 	struct rule **slot;
 
 	if (r->n + n > RULES_MAX)
-		return err_set(e, ERR_LIMIT, "there can be no more than %u "
-		    "rules", RULES_MAX);
+		return err_set(e, ERR_LIMIT,
+		    "there can be no more than %u "
+		    "rules",
+		    RULES_MAX);
 	while (cap < r->n_slots + n)
 		cap *= 2;
 	if (cap == r->cap_slots)
@@ -243,8 +245,7 @@ static void
 unlink_pattern(struct rules *r, struct rule *rule)
 {
 	struct slice pattern = rule_pattern(rule);
-	struct rule *head =
-	    r->slot[radix_find(&r->by_pattern, pattern)];
+	struct rule *head = r->slot[radix_find(&r->by_pattern, pattern)];
 
 	if (head != rule) {
 		while (head->next != rule)

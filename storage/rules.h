@@ -49,8 +49,8 @@ struct rule *rules_match(const struct rules *r, struct slice job);
 struct rule *rules_by_slot(const struct rules *r, uint32_t slot);
 
 /* The payload of a RULE_SET record. */
-void rules_put_record(struct buf *out, struct slice id,
-    struct slice pattern, const struct rule_spec *spec, bool paused);
+void rules_put_record(struct buf *out, struct slice id, struct slice pattern,
+    const struct rule_spec *spec, bool paused);
 
 /* As jobs_reserve, which covers the arena: see that n more rules find room
  * here. 0, or -1 with ERR_LIMIT (memory, or RULES_MAX). */

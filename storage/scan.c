@@ -157,7 +157,8 @@ judge(struct scan *s, struct err *e)
 	}
 	(void)err_set(e, ERR_STORAGE,
 	    "damaged at offset %lld: no valid record there, but one at "
-	    "offset %lld", (long long)s->next, (long long)s->proof);
+	    "offset %lld",
+	    (long long)s->next, (long long)s->proof);
 	return SCAN_DAMAGED;
 }
 

@@ -27,8 +27,8 @@ struct scan {
 	off_t size;
 	struct log_header header;
 	uint32_t seed;
-	off_t at;	      /* offset of the record given last, or the end */
-	off_t next;	      /* where the one after it begins */
+	off_t at;   /* offset of the record given last, or the end */
+	off_t next; /* where the one after it begins */
 	uint64_t next_seq;
 	off_t proof;	      /* SCAN_DAMAGED: a valid record behind */
 	unsigned char *bytes; /* owned: a window of the file */

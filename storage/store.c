@@ -167,8 +167,9 @@ apply(struct store *s, const struct record *r, void *prepared, struct err *e)
 			return bad_record(e);
 		if (s->commit == NULL && job_extra_new(&set, &extra) == -1)
 			return err_nomem(e);
-		return jobs_apply_set(&s->jobs, &set, extra) == 0 ? 0 :
-		    err_nomem(e);
+		return jobs_apply_set(&s->jobs, &set, extra) == 0
+		    ? 0
+		    : err_nomem(e);
 	case RECORD_JOB_REMOVE:
 		return apply_job_remove(s, r, e);
 	case RECORD_JOB_TRIGGER:
@@ -178,8 +179,9 @@ apply(struct store *s, const struct record *r, void *prepared, struct err *e)
 			return bad_record(e);
 		if (s->last_execution_id < run.execution_id)
 			s->last_execution_id = run.execution_id;
-		return jobs_apply_run(&s->jobs, r->type, &run) == 0 ? 0 :
-		    err_nomem(e);
+		return jobs_apply_run(&s->jobs, r->type, &run) == 0
+		    ? 0
+		    : err_nomem(e);
 	case RECORD_RULE_SET:
 		return apply_rule(s, r, prepared, e);
 	case RECORD_RULE_REMOVE:
@@ -230,7 +232,9 @@ recover_entry(void *arg, const struct image_header *h,
 		return err_nomem(e);
 	if (entry->kind == IMAGE_JOBS)
 		return jobs_load(&s->jobs, &entry->set, &entry->run,
-		    entry->history) == 0 ? 0 : err_nomem(e);
+			   entry->history) == 0
+		    ? 0
+		    : err_nomem(e);
 	if (rules_reserve(&s->rules, 1, e) == -1 ||
 	    (rule = rule_new(entry->rule, e)) == NULL)
 		return -1;
@@ -241,13 +245,11 @@ recover_entry(void *arg, const struct image_header *h,
 /* One server per log. The lock is on a file of its own, because the log file
  * is renamed and replaced. */
 static int
-lock(struct store *s, const char *path, enum store_fault *fault,
-    struct err *e)
+lock(struct store *s, const char *path, enum store_fault *fault, struct err *e)
 {
 	char name[PATH_MAX];
 
-	if (snprintf(name, sizeof(name), "%s.lock", path) >=
-	    (int)sizeof(name))
+	if (snprintf(name, sizeof(name), "%s.lock", path) >= (int)sizeof(name))
 		return err_set(e, ERR_STORAGE, "path too long: %s", path);
 	s->lock_fd = os->open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd == -1)
@@ -276,8 +278,8 @@ open_log(struct store *s, struct store_recovery *recovery,
 	if ((s->path = strdup(s->options.path)) == NULL)
 		return err_nomem(e);
 	if (lock(s, s->path, fault, e) == -1 ||
-	    recover(s->path, s->options.sync, &target, &s->wal, recovery,
-	    fault, e) == -1)
+	    recover(s->path, s->options.sync, &target, &s->wal, recovery, fault,
+		e) == -1)
 		return -1;
 	recovery->duration_ns = os->mono_ns() - began;
 	s->has_log = true;
@@ -305,8 +307,8 @@ store_open(const struct store_options *o, struct store_recovery *recovery,
 	rules_init(&s->rules, &s->jobs.arena);
 	if (o->path != NULL && open_log(s, recovery, fault, e) == -1)
 		goto fail;
-	s->commit = commit_start(s->has_log ? &s->wal : NULL, o->wake, o->arg,
-	    e);
+	s->commit =
+	    commit_start(s->has_log ? &s->wal : NULL, o->wake, o->arg, e);
 	if (s->commit == NULL)
 		goto fail;
 	if (s->unfolded) /* interrupted by the end of the last server */
@@ -501,9 +503,8 @@ store_remove(struct store *s, struct slice job, const struct store_waiter *w,
 }
 
 int
-store_run(struct store *s, enum record_type type,
-    const struct record_run *run, enum wal_urgency urgency,
-    const struct store_waiter *w, struct err *e)
+store_run(struct store *s, enum record_type type, const struct record_run *run,
+    enum wal_urgency urgency, const struct store_waiter *w, struct err *e)
 {
 	uint32_t ref = jobs_find(&s->jobs, run->job);
 	struct op *op;
@@ -523,7 +524,7 @@ store_rule_set(struct store *s, struct slice rule, struct slice pattern,
     struct err *e)
 {
 	struct buf *out = &commit_filling(s->commit)->records;
-	struct buf payload = {0};
+	struct buf payload = { 0 };
 	struct rule *prepared = NULL;
 	struct op *op;
 	size_t start;
@@ -567,8 +568,8 @@ int
 store_rule_pause(struct store *s, struct slice rule, bool paused,
     const struct store_waiter *w, struct err *e)
 {
-	return put_name(s, RECORD_RULE_PAUSE, STORE_RULE, rule, true, paused,
-	    w, e);
+	return put_name(s, RECORD_RULE_PAUSE, STORE_RULE, rule, true, paused, w,
+	    e);
 }
 
 bool

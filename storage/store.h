@@ -33,7 +33,7 @@ struct store_recovery {
 	int64_t duration_ns;
 	off_t discarded_bytes; /* a torn tail, cut off */
 	off_t zero_bytes;      /* space written ahead, cut off */
-	struct err discarded; /* why; its message is "" for nothing */
+	struct err discarded;  /* why; its message is "" for nothing */
 };
 
 enum store_compression {
@@ -45,10 +45,10 @@ enum store_compression {
 
 struct store_stats {
 	uint64_t commits, failed_commits;
-	uint64_t records, bytes; /* made durable since the start */
+	uint64_t records, bytes;      /* made durable since the start */
 	char last_error[ERR_MSG_MAX]; /* of the last refused commit, or "" */
-	bool failing;	 /* the last commit was refused */
-	off_t log_bytes; /* length of the active segment */
+	bool failing;		      /* the last commit was refused */
+	off_t log_bytes;	      /* length of the active segment */
 	enum store_compression compression;
 	char compression_error[ERR_MSG_MAX]; /* of the last one, or "" */
 	struct fold_result fold;	     /* of the last that succeeded */

@@ -67,8 +67,8 @@ create_file(const char *path, const struct log_header *h, struct err *e)
 }
 
 static int
-wal_init(struct wal *w, const char *path, const struct log_header *h,
-    bool sync, struct err *e)
+wal_init(struct wal *w, const char *path, const struct log_header *h, bool sync,
+    struct err *e)
 {
 	memset(w, 0, sizeof(*w));
 	w->fd = -1;
@@ -93,8 +93,7 @@ wal_create(struct wal *w, const char *path, const struct log_header *h,
 		return -1;
 	if ((w->fd = create_file(temporary, h, e)) == -1)
 		goto free_path;
-	if (os->rename(temporary, path) == -1 ||
-	    os_sync_folder(path) == -1) {
+	if (os->rename(temporary, path) == -1 || os_sync_folder(path) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "create %s", path);
 		goto close_fd;
 	}
@@ -146,8 +145,8 @@ allocate(struct wal *w, off_t to)
 	int rc;
 
 	do {
-		rc = os->fallocate(w->fd, FALLOC_FL_KEEP_SIZE,
-		    w->reserved_end, to - w->reserved_end);
+		rc = os->fallocate(w->fd, FALLOC_FL_KEEP_SIZE, w->reserved_end,
+		    to - w->reserved_end);
 	} while (rc == -1 && errno == EINTR);
 	if (rc == 0)
 		w->reserved_end = to;
@@ -212,13 +211,14 @@ write_group(struct wal *w, const unsigned char *bytes, size_t n)
 		if (done < n)
 			v[n_v++] = (struct iovec){
 				.iov_base = (void *)(uintptr_t)(bytes + done),
-				.iov_len = n - done};
+				.iov_len = n - done
+			};
 		if (n_zeros > 0) {
 			size_t skip = done > n ? done - n : 0;
 
-			v[n_v++] = (struct iovec){
-				.iov_base = (void *)(uintptr_t)zeros,
-				.iov_len = n_zeros - skip};
+			v[n_v++] = (struct iovec){ .iov_base =
+						       (void *)(uintptr_t)zeros,
+				.iov_len = n_zeros - skip };
 		}
 		rc = os->pwritev(w->fd, v, n_v, w->end + (off_t)done);
 		if (rc == -1 && errno == EINTR)
@@ -282,7 +282,7 @@ wal_append(struct wal *w, unsigned char *bytes, size_t n,
 void
 wal_mark(struct wal *w)
 {
-	unsigned char mark[RECORD_HEADER_LEN] = {0};
+	unsigned char mark[RECORD_HEADER_LEN] = { 0 };
 
 	if (w->suspect || w->next_seq == w->header.first_seq)
 		return;

@@ -36,14 +36,14 @@ struct wal_state {
 struct wal {
 	char *path; /* owned */
 	int fd;
-	bool sync;	   /* make every group durable against power loss */
-	bool suspect;	   /* a sync or cut failed: go on in a new file */
-	bool no_reserve;   /* the filesystem has no fallocate */
+	bool sync;	 /* make every group durable against power loss */
+	bool suspect;	 /* a sync or cut failed: go on in a new file */
+	bool no_reserve; /* the filesystem has no fallocate */
 	struct log_header header;
 	uint32_t seed;
 	uint64_t next_seq;
-	off_t end;	   /* where the next group goes */
-	off_t written_end; /* file size: zeros were written up to here */
+	off_t end;	    /* where the next group goes */
+	off_t written_end;  /* file size: zeros were written up to here */
 	off_t reserved_end; /* blocks are allocated up to here */
 	uint64_t syncs;
 	uint64_t switches; /* segments begun since the start */

@@ -28,8 +28,7 @@ handler *const handlers[CMD_COUNT] = {
 };
 
 bool
-visible_prefix(const struct conn *c, struct slice asked,
-    struct slice *prefix)
+visible_prefix(const struct conn *c, struct slice asked, struct slice *prefix)
 {
 	struct slice namespace;
 

@@ -94,7 +94,7 @@ static void
 put_plan(struct buf *out, struct slice id, const struct job_plan *plan)
 {
 	static const struct job_plan none;
-	struct buf every = {0};
+	struct buf every = { 0 };
 
 	if (plan == NULL)
 		plan = &none;
@@ -108,8 +108,9 @@ put_plan(struct buf *out, struct slice id, const struct job_plan *plan)
 	buf_free(&every);
 	row_str(out, id, "timezone", plan->zone);
 	reply_row_i64(out, id, "until_ns", plan->until_ns);
-	reply_row_word(out, id, "payload", plan->payload == NULL ?
-	    slice_str("-") : slice_of(plan->payload, plan->payload_len));
+	reply_row_word(out, id, "payload",
+	    plan->payload == NULL ? slice_str("-")
+				  : slice_of(plan->payload, plan->payload_len));
 }
 
 /* The last run: the one that goes on, as far as it is known, else the newest
@@ -118,7 +119,7 @@ static void
 put_last_run(struct buf *out, struct slice id, const struct job *job)
 {
 	const struct job_extra *x = job->extra;
-	struct record_run last = {0};
+	struct record_run last = { 0 };
 	struct record_reader in;
 	uint32_t attempts;
 	int64_t started_ns;
@@ -167,8 +168,7 @@ cmd_info(struct conn *c, const struct request *r, struct err *e)
 	    rule == NULL ? NULL : runner_word(rule->spec->runner));
 	put_plan(out, id, job->extra == NULL ? NULL : job->extra->plan);
 	put_last_run(out, id, job);
-	row_str(out, id, "hold", sched_hold_word(s->sched, job,
-	    os->wall_ns()));
+	row_str(out, id, "hold", sched_hold_word(s->sched, job, os->wall_ns()));
 	reply_ok(out, id);
 	return HANDLED;
 }
@@ -291,6 +291,5 @@ cmd_run(struct conn *c, const struct request *r, struct err *e)
 		return FAILED;
 	if (must_wait(c, r->u.name, true))
 		return WAIT;
-	return conn_asked(c, sched_run_job(c->server->sched, r->u.name, &w,
-	    e));
+	return conn_asked(c, sched_run_job(c->server->sched, r->u.name, &w, e));
 }

@@ -43,8 +43,8 @@ cmd_backup(struct conn *c, const struct request *r, struct err *e)
 		    "the path of a backup must be absolute");
 	memcpy(path, to.ptr, to.len);
 	path[to.len] = '\0';
-	if (store_backup(c->server->store, path, answer_backup, c, r->id,
-	    e) == -1)
+	if (store_backup(c->server->store, path, answer_backup, c, r->id, e) ==
+	    -1)
 		return FAILED;
 	c->hold = CONN_HELD_PENDING; /* writes would be answered earlier */
 	return conn_asked(c, 0);

@@ -23,7 +23,7 @@ visible(const struct conn *c, const struct rule *rule)
 {
 	return c->token == NULL ||
 	    (auth_allows_name(c->token, rule_id(rule)) &&
-	    auth_allows_name(c->token, rule_pattern(rule)));
+		auth_allows_name(c->token, rule_pattern(rule)));
 }
 
 /* The rule a request names; NULL with *e. */
@@ -44,8 +44,7 @@ find(struct conn *c, struct slice id, struct err *e)
 
 /* Give the new spec the options of the rule it replaces. */
 static int
-keep_options(struct rule_spec *spec, const struct rule_spec *old,
-    struct err *e)
+keep_options(struct rule_spec *spec, const struct rule_spec *old, struct err *e)
 {
 	memcpy(spec->number, old->number, sizeof(spec->number));
 	for (int i = 0; i < OPTION_COUNT; i++)
@@ -71,11 +70,13 @@ cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 	if (must_wait(c, q->rule))
 		return WAIT;
 	old = rules_find(store_rules(store), q->rule);
-	if (old != NULL && (!allowed(c, rule_pattern(old), "pattern", e) ||
-	    keep_options(q->spec, old->spec, e) == -1))
+	if (old != NULL &&
+	    (!allowed(c, rule_pattern(old), "pattern", e) ||
+		keep_options(q->spec, old->spec, e) == -1))
 		return FAILED;
-	return conn_asked(c, store_rule_set(store, q->rule, q->pattern,
-	    q->spec, old != NULL && old->paused, &w, e));
+	return conn_asked(c,
+	    store_rule_set(store, q->rule, q->pattern, q->spec,
+		old != NULL && old->paused, &w, e));
 }
 
 /* A row of words: key, then what the callback-free callers below append. */
@@ -92,7 +93,7 @@ static void
 put_option(struct buf *out, struct slice id, const struct rule_spec *spec,
     enum rule_option_id option)
 {
-	struct buf value = {0};
+	struct buf value = { 0 };
 
 	for (size_t i = 0; rule_option_value(spec, option, i, &value); i++) {
 		reply_row_word(out, id, rule_option_name(option),
@@ -131,8 +132,7 @@ cmd_rule_get(struct conn *c, const struct request *r, struct err *e)
 }
 
 static int
-pause_rule(struct conn *c, const struct request *r, bool paused,
-    struct err *e)
+pause_rule(struct conn *c, const struct request *r, bool paused, struct err *e)
 {
 	struct store_waiter w = conn_waiter(c, r->id);
 
@@ -140,8 +140,8 @@ pause_rule(struct conn *c, const struct request *r, bool paused,
 		return WAIT;
 	if (find(c, r->u.name, e) == NULL)
 		return FAILED;
-	return conn_asked(c, store_rule_pause(c->server->store, r->u.name,
-	    paused, &w, e));
+	return conn_asked(c,
+	    store_rule_pause(c->server->store, r->u.name, paused, &w, e));
 }
 
 int
@@ -165,8 +165,8 @@ cmd_removerule(struct conn *c, const struct request *r, struct err *e)
 		return WAIT;
 	if (find(c, r->u.name, e) == NULL)
 		return FAILED;
-	return conn_asked(c, store_rule_remove(c->server->store, r->u.name,
-	    &w, e));
+	return conn_asked(c,
+	    store_rule_remove(c->server->store, r->u.name, &w, e));
 }
 
 /* Bytes of rows written before the client must have read some. */
@@ -209,7 +209,7 @@ list_more(struct conn *c, struct stream *st)
 		const struct rule *rule = rules_by_slot(rules, slot);
 
 		if (!slice_has_prefix(rule_id(rule),
-		    slice_of(l->prefix, l->prefix_len)))
+			slice_of(l->prefix, l->prefix_len)))
 			break;
 		if (visible(c, rule))
 			put_rule(out, st->id, rule);

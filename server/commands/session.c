@@ -78,7 +78,7 @@ begins_with(const struct command *cmd, const struct request *r)
 
 		if (!token_is_word(r->args[i], "") &&
 		    (r->args[i].len != n ||
-		    strncasecmp(r->args[i].ptr, rest.ptr, n) != 0))
+			strncasecmp(r->args[i].ptr, rest.ptr, n) != 0))
 			return false;
 		rest.ptr += n;
 		rest.ptr += *rest.ptr == ' ';
@@ -113,8 +113,7 @@ cmd_whoami(struct conn *c, const struct request *r, struct err *e)
 	reply_begin_ok(out, r->id);
 	reply_str(out, c->token == NULL ? "-" : c->token->name);
 	reply_str(out, role_word(c->role));
-	reply_str(out, c->token == NULL ? "*" :
-	    auth_namespace_word(c->token));
+	reply_str(out, c->token == NULL ? "*" : auth_namespace_word(c->token));
 	reply_end(out);
 	return HANDLED;
 }

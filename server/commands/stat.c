@@ -48,7 +48,7 @@ fill(const struct server *s, struct value v[METRIC_COUNT])
 int
 cmd_stat(struct conn *c, const struct request *r, struct err *e)
 {
-	struct value v[METRIC_COUNT] = {0};
+	struct value v[METRIC_COUNT] = { 0 };
 	struct buf *out = conn_reply(c);
 
 	(void)e;
@@ -60,8 +60,7 @@ cmd_stat(struct conn *c, const struct request *r, struct err *e)
 			reply_row_word(out, r->id, metrics[i].name,
 			    slice_str(v[i].word));
 		else
-			reply_row_u64(out, r->id, metrics[i].name,
-			    v[i].number);
+			reply_row_u64(out, r->id, metrics[i].name, v[i].number);
 	}
 	reply_ok(out, r->id);
 	return HANDLED;

@@ -148,8 +148,8 @@ answer_write(void *arg, struct slice id, const struct err *e)
 struct store_waiter
 conn_waiter(struct conn *c, struct slice id)
 {
-	return (struct store_waiter){.done = answer_write, .arg = c,
-		.note = id};
+	return (
+	    struct store_waiter){ .done = answer_write, .arg = c, .note = id };
 }
 
 int
@@ -211,8 +211,8 @@ handle_lines(struct conn *c, const char *p, size_t n)
 
 	while (at < n && ready(c)) {
 		const char *newline = memchr(p + at, '\n', n - at);
-		size_t len = newline == NULL ? n - at :
-		    (size_t)(newline - p) - at;
+		size_t len =
+		    newline == NULL ? n - at : (size_t)(newline - p) - at;
 
 		if (c->discarding) {
 			c->discarding = newline == NULL;
@@ -247,8 +247,8 @@ finish(struct conn *c)
 	if (c->in.len > 0 && !c->discarding && !c->closing) {
 		(void)err_set(&e, ERR_SYNTAX, "the last line has no end");
 		c->server->errors_total++;
-		reply_error(conn_reply(c),
-		    request_id_of(buf_slice(&c->in)), &e);
+		reply_error(conn_reply(c), request_id_of(buf_slice(&c->in)),
+		    &e);
 	}
 	buf_clear(&c->in);
 	c->closing = true;
@@ -275,8 +275,9 @@ keep(struct conn *c, const char *p, size_t n)
 {
 	buf_add(&c->in, p, n);
 	if (c->in.failed) {
-		LOG_WARN("connection_closed", LOG_STR("reason",
-		    "out of memory"), LOG_U64("connection", c->number));
+		LOG_WARN("connection_closed",
+		    LOG_STR("reason", "out of memory"),
+		    LOG_U64("connection", c->number));
 		conn_kill(c);
 	}
 }
@@ -326,8 +327,8 @@ flush(struct conn *c)
 	struct server *s = c->server;
 
 	while (unsent(c) > 0 && !c->out.failed) {
-		ssize_t n = send(c->fd, c->out.ptr + c->sent, unsent(c),
-		    MSG_NOSIGNAL);
+		ssize_t n =
+		    send(c->fd, c->out.ptr + c->sent, unsent(c), MSG_NOSIGNAL);
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -358,8 +359,8 @@ flush(struct conn *c)
 		buf_drop(&c->out, c->sent);
 		c->sent = 0;
 	}
-	if (unsent(c) < CONN_OUT_HIGH / 2 && (c->hold == CONN_HELD_OUTPUT ||
-	    c->hold == CONN_HELD_STREAM))
+	if (unsent(c) < CONN_OUT_HIGH / 2 &&
+	    (c->hold == CONN_HELD_OUTPUT || c->hold == CONN_HELD_STREAM))
 		make_runnable(c);
 }
 

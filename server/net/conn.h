@@ -43,8 +43,8 @@ enum conn_hold {
 
 struct conn {
 	struct server *server;
-	struct conn *prev, *next;   /* in server->conns */
-	struct conn *next_dirty;    /* see `dirty` */
+	struct conn *prev, *next; /* in server->conns */
+	struct conn *next_dirty;  /* see `dirty` */
 	struct conn *next_waiter;
 	struct conn *next_runnable;
 	uint64_t number;
@@ -57,7 +57,7 @@ struct conn {
 	size_t sent;	/* of out */
 	size_t pending; /* writes under way */
 	enum conn_hold hold;
-	uint32_t claimed; /* slot + 1 while it waits for a name; 0: none */
+	uint32_t claimed;      /* slot + 1 while it waits for a name; 0: none */
 	struct stream *stream; /* owned */
 	bool dirty, runnable;
 	bool discarding; /* the rest of a line over max_line */

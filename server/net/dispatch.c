@@ -84,8 +84,7 @@ execute(struct conn *c, struct request *r, struct err *e)
 {
 	int rc;
 
-	if (check(c, r, e) == -1 ||
-	    request_args(r, os->wall_ns(), e) == -1)
+	if (check(c, r, e) == -1 || request_args(r, os->wall_ns(), e) == -1)
 		return FAILED;
 	rc = handlers[r->command->id](c, r, e);
 	request_clear(r);
@@ -101,8 +100,8 @@ dispatch(struct conn *c, char *line, size_t n)
 	int rc;
 
 	if (request_is_http(slice_of(line, n))) {
-		LOG_WARN("http_request_closed", LOG_U64("connection",
-		    c->number));
+		LOG_WARN("http_request_closed",
+		    LOG_U64("connection", c->number));
 		conn_kill(c);
 		return HANDLED;
 	}
@@ -140,7 +139,7 @@ dispatch(struct conn *c, char *line, size_t n)
 void
 dispatch_too_long(struct conn *c, struct slice head)
 {
-	struct request r = {.id = request_id_of(head)};
+	struct request r = { .id = request_id_of(head) };
 	struct err e;
 
 	count(c);

@@ -58,12 +58,13 @@ on_connection(struct ev_loop *loop, ev_io *w, int revents)
 	(void)loop;
 	(void)revents;
 	for (int i = 0; i < ACCEPTS_PER_TURN && s->accepting; i++) {
-		int fd = accept4(w->fd, NULL, NULL,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd =
+		    accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		int on = 1;
 
-		if (fd == -1 && (errno == EMFILE || errno == ENFILE ||
-		    errno == ENOBUFS || errno == ENOMEM))
+		if (fd == -1 &&
+		    (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			errno == ENOMEM))
 			pause_accepting(s);
 		if (fd == -1)
 			return;
@@ -72,8 +73,7 @@ on_connection(struct ev_loop *loop, ev_io *w, int revents)
 			continue;
 		}
 		/* Fails on a unix socket, where it means nothing. */
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
-		    sizeof(on));
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		(void)conn_new(s, fd); /* or closed, for want of memory */
 	}
 }
@@ -92,7 +92,7 @@ on_accept_pause(struct ev_loop *loop, ev_timer *w, int revents)
 static int
 bind_unix(struct listener *l, struct err *e)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	mode_t old_mask;
 	int rc;
 
@@ -189,8 +189,8 @@ listener_open(struct server *s, struct listener *l, size_t i, struct err *e)
 		return err_set(e, ERR_INVALID,
 		    "this version has no TLS: remove tls_cert and tls: from "
 		    "[controller]");
-	if ((l->address.kind == ADDRESS_UNIX ? bind_unix(l, e) :
-	    open_tcp(l, e)) == -1)
+	if ((l->address.kind == ADDRESS_UNIX ? bind_unix(l, e)
+					     : open_tcp(l, e)) == -1)
 		return -1;
 	if (listen(l->fd, BACKLOG) == -1)
 		return err_sys(e, ERR_CONFLICT, "listen");

@@ -38,7 +38,7 @@ expired(const struct job *job, int64_t before_ns)
 static bool
 slice(struct retention *r, struct server *s, int64_t before_ns)
 {
-	const struct store_waiter nobody = {0};
+	const struct store_waiter nobody = { 0 };
 	struct jobs *jobs = store_jobs(s->store);
 	struct radix_walk walk;
 	struct err e;
@@ -54,8 +54,9 @@ slice(struct retention *r, struct server *s, int64_t before_ns)
 		memcpy(r->from, job->id, job->id_len);
 		r->from_len = job->id_len;
 		/* What cannot be removed now is in the next pass. */
-		if (expired(job, before_ns) && !store_busy(s->store,
-		    store_slot(STORE_JOB, job_id(job)), true))
+		if (expired(job, before_ns) &&
+		    !store_busy(s->store, store_slot(STORE_JOB, job_id(job)),
+			true))
 			(void)store_remove(s->store, job_id(job), &nobody, &e);
 	}
 	return false;
@@ -66,8 +67,9 @@ pass_pause(const struct server *s)
 {
 	double pause = (double)s->config->database_retain / NS_PER_S / 4;
 
-	return pause > PASS_MAX ? PASS_MAX :
-	    pause < PASS_MIN ? PASS_MIN : pause;
+	return pause > PASS_MAX ? PASS_MAX
+	    : pause < PASS_MIN	? PASS_MIN
+				: pause;
 }
 
 static void

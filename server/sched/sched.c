@@ -235,8 +235,8 @@ current_job(const struct sched *s, const struct execution *x)
 	if (x->detached)
 		return JOB_NONE;
 	ref = jobs_find(s->jobs, execution_job(x));
-	assert(ref != JOB_NONE && jobs_get(s->jobs, ref)->extra->execution ==
-	    x); /* S1 */
+	assert(ref != JOB_NONE &&
+	    jobs_get(s->jobs, ref)->extra->execution == x); /* S1 */
 	return ref;
 }
 
@@ -361,8 +361,7 @@ recorded(void *arg, struct slice note, const struct err *e)
 }
 
 static void
-describe(const struct sched *s, const struct execution *x,
-    struct record_run *r)
+describe(const struct sched *s, const struct execution *x, struct record_run *r)
 {
 	*r = (struct record_run){
 		.job = execution_job(x),
@@ -430,7 +429,7 @@ record_all(struct sched *s, struct list *from)
 {
 	struct list list = *from;
 
-	*from = (struct list){0};
+	*from = (struct list){ 0 };
 	while (list.first != NULL) {
 		struct execution *x = list.first;
 
@@ -504,7 +503,7 @@ start(struct sched *s, struct execution *x)
 	 * none if that is refused. */
 	describe(s, x, &r);
 	(void)store_run(s->store, RECORD_JOB_START, &r, WAL_TRIGGER,
-	    &(struct store_waiter){0}, &e);
+	    &(struct store_waiter){ 0 }, &e);
 	submit(s, x);
 	return true;
 }
@@ -576,8 +575,8 @@ sched_wake_ns(const struct sched *s, int64_t now_ns)
 int64_t
 sched_tick(struct sched *s, int64_t now_ns)
 {
-	int64_t frame_ns = frame_start(frame_of(now_ns, s->framerate),
-	    s->framerate);
+	int64_t frame_ns =
+	    frame_start(frame_of(now_ns, s->framerate), s->framerate);
 	uint32_t ref;
 	bool missed;
 
@@ -625,11 +624,11 @@ sched_run_event(struct sched *s, const struct run_event *event)
 static void
 mark_removed(struct sched *s, struct slice job)
 {
-	struct list *const lists[] = {&s->active, &s->blocked, &s->refused};
+	struct list *const lists[] = { &s->active, &s->blocked, &s->refused };
 
 	for (size_t i = 0; i < 3; i++)
 		for (struct execution *x = lists[i]->first; x != NULL;
-		    x = x->next)
+		     x = x->next)
 			if (x->detached && slice_eq(execution_job(x), job))
 				x->removed = true;
 }
@@ -726,7 +725,7 @@ free_list(struct sched *s, struct list *list)
 void
 sched_free(struct sched *s)
 {
-	struct store_hooks none = {0};
+	struct store_hooks none = { 0 };
 	struct rules *rules;
 
 	if (s == NULL)

@@ -101,6 +101,7 @@ on_store_wake(struct ev_loop *loop, ev_async *w, int revents)
 		return;
 	sched_start(s->sched);
 	conns_retry(s);
+	conns_flush(s); /* now: those clients go on while others are read */
 }
 
 static void
@@ -368,6 +369,7 @@ init_watchers(struct server *s)
 	    (double)s->config->database_compression_interval / 1e9;
 
 	ev_async_init(&s->store_wake, on_store_wake);
+	ev_set_priority(&s->store_wake, EV_MAXPRI);
 	ev_async_init(&s->processor_wake, on_processor_wake);
 	ev_prepare_init(&s->before_wait, before_wait);
 	ev_idle_init(&s->more, on_more);

@@ -52,6 +52,7 @@ struct server {
 	    *waiters; /* for a name or for room in the store, in order */
 	struct conn **waiters_end;
 	struct conn *runnable; /* input to be looked at again this turn */
+	int64_t now_ns;	       /* wall clock when the input came */
 	char *input;	       /* shared read buffer */
 	char *line;	       /* the line being handled, unescaped in place */
 	struct tokens tokens;

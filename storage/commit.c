@@ -221,11 +221,11 @@ batch_clear(struct batch *b)
 }
 
 void
-commit_kick(struct commit *c)
+commit_kick(struct commit *c, size_t min_bytes)
 {
 	struct batch *b = c->filling;
 
-	if (c->busy || b->n_ops == 0)
+	if (c->busy || b->records.len < min_bytes)
 		return;
 	assert(c->n_spare > 0);
 	c->filling = c->spare[--c->n_spare];

@@ -72,9 +72,9 @@ bool commit_full(const struct commit *c);
  * is for the record that begins at the end of b->records. */
 struct op *batch_add(struct batch *b);
 
-/* Hand the filled batch to the writer if that is idle and there is something
- * to write. */
-void commit_kick(struct commit *c);
+/* Hand the filled batch to the writer if that is idle and there are at least
+ * min_bytes (1: something) to write. */
+void commit_kick(struct commit *c, size_t min_bytes);
 
 /* The batch that is done, or NULL. Give it back with commit_recycle before
  * the next commit_take. */

@@ -15,6 +15,7 @@
 #include "tstamp.h"
 #include "wal.h"
 
+#define KICK_BYTES 32768u
 #define SLOTS (1u << 17)
 #define SLOT_CLAIMED 0x8000u /* somebody waits: nobody may pass him */
 #define SLOT_COUNT 0x7fffu
@@ -597,7 +598,13 @@ store_unclaim(struct store *s, uint32_t slot)
 void
 store_kick(struct store *s)
 {
-	commit_kick(s->commit);
+	commit_kick(s->commit, 1);
+}
+
+void
+store_kick_early(struct store *s)
+{
+	commit_kick(s->commit, KICK_BYTES);
 }
 
 static void
@@ -794,7 +801,7 @@ store_poll(struct store *s)
 	poll_compression(s);
 	while ((b = commit_take(s->commit)) != NULL) {
 		/* The disk goes on while this batch is applied. */
-		commit_kick(s->commit);
+		commit_kick(s->commit, 1);
 		count(s, b);
 		for (size_t i = 0; i < b->n_ops; i++)
 			finish_op(s, b, &b->ops[i]);

@@ -151,8 +151,11 @@ typedef void store_backup_cb(void *arg, struct slice note, off_t bytes,
 int store_backup(struct store *s, const char *path, store_backup_cb *done,
     void *arg, struct slice note, struct err *e);
 
-/* Hand what was asked for to the log writer, if it is idle. */
+/* Hand what was asked for to the log writer, if it is idle: whatever there
+ * is; or only when it fills a good write, so that writing overlaps with
+ * asking for more. */
 void store_kick(struct store *s);
+void store_kick_early(struct store *s);
 
 /* Apply what has become durable and tell the waiters. True when there was
  * something. */

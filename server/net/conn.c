@@ -19,6 +19,7 @@
 #include "dispatch.h"
 #include "listener.h"
 #include "log.h"
+#include "os.h"
 #include "reply.h"
 
 #define READ_BYTES 65536u
@@ -303,6 +304,7 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 		return;
 	}
 	c->active = ev_now(loop);
+	s->now_ns = os->wall_ns();
 	if (n == 0) {
 		ev_io_stop(loop, w);
 		c->eof = true;
@@ -318,6 +320,7 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 		if (c->fd != -1 && done < (size_t)n)
 			keep(c, s->input + done, (size_t)n - done);
 	}
+	store_kick_early(s->store);
 }
 
 /* Send what is waiting. Closes a closing connection when all is sent. */
@@ -445,6 +448,7 @@ conns_retry(struct server *s)
 		w->claimed = 0;
 		w->hold = CONN_READY;
 	}
+	s->now_ns = os->wall_ns();
 	for (; c != NULL; c = next) {
 		next = c->next_waiter;
 		input(c);
@@ -491,6 +495,7 @@ conns_run(struct server *s)
 	struct conn *c = s->runnable, *next;
 
 	s->runnable = NULL;
+	s->now_ns = os->wall_ns();
 	for (; c != NULL; c = next) {
 		next = c->next_runnable;
 		c->runnable = false;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "log.h"
-#include "os.h"
 #include "reply.h"
 
 bool
@@ -84,7 +83,7 @@ execute(struct conn *c, struct request *r, struct err *e)
 {
 	int rc;
 
-	if (check(c, r, e) == -1 || request_args(r, os->wall_ns(), e) == -1)
+	if (check(c, r, e) == -1 || request_args(r, c->server->now_ns, e) == -1)
 		return FAILED;
 	rc = handlers[r->command->id](c, r, e);
 	request_clear(r);

@@ -8,12 +8,17 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "os.h"
 
 #define N_BATCHES 3
+#define LOOK_NS 30000	 /* look so long before going to sleep */
+#define IDLE_NS 10000000 /* mark the log after so long without an order */
 
 struct commit {
 	struct batch batch[N_BATCHES];
@@ -27,6 +32,8 @@ struct commit {
 	struct wal *wal; /* the writer's */
 	void (*wake)(void *arg);
 	void *wake_arg;
+
+	atomic_bool ordered; /* a hint for `look`, nothing rests on it */
 
 	pthread_mutex_t mutex;
 	pthread_cond_t work;
@@ -107,31 +114,78 @@ turn(struct commit *c)
 	(void)pthread_mutex_lock(&c->mutex);
 }
 
+static bool
+has_order(const struct commit *c)
+{
+	return c->writing != NULL || c->turn == SWITCH_WANTED || c->stop;
+}
+
+/* Look for an order for a moment: being woken takes longer than most of them
+ * take to come. Yields, so that it takes the processor from nobody. */
+static void
+look(struct commit *c)
+{
+	int64_t until_ns = os->mono_ns() + LOOK_NS;
+
+	while (!atomic_load_explicit(&c->ordered, memory_order_relaxed) &&
+	    os->mono_ns() < until_ns)
+		(void)sched_yield();
+}
+
+/* Sleep until there is an order, or with `timeout` some time has passed. The
+ * mutex is held, but not meanwhile. */
+static void
+sleep_for(struct commit *c, bool timeout)
+{
+	struct timespec until;
+
+	if (!timeout) {
+		(void)pthread_cond_wait(&c->work, &c->mutex);
+		return;
+	}
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += IDLE_NS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	(void)pthread_cond_timedwait(&c->work, &c->mutex, &until);
+}
+
+/* Wait for an order; when none comes for a while, mark the end of the log.
+ * The mutex is held before and after, but not meanwhile. */
+static void
+await_order(struct commit *c, bool *marked)
+{
+	(void)pthread_mutex_unlock(&c->mutex);
+	look(c);
+	(void)pthread_mutex_lock(&c->mutex);
+	while (!has_order(c)) {
+		sleep_for(c, !*marked);
+		if (has_order(c) || *marked)
+			continue;
+		(void)pthread_mutex_unlock(&c->mutex);
+		wal_mark(c->wal);
+		*marked = true;
+		(void)pthread_mutex_lock(&c->mutex);
+	}
+	atomic_store_explicit(&c->ordered, false, memory_order_relaxed);
+}
+
 static void *
 writer(void *arg)
 {
 	struct commit *c = arg;
-	struct batch *b;
 	bool marked = true;
 
 	(void)pthread_mutex_lock(&c->mutex);
-	for (;;) {
+	while (await_order(c, &marked), c->writing != NULL || !c->stop) {
+		struct batch *b = c->writing;
+
 		if (c->turn == SWITCH_WANTED)
 			turn(c);
-		if (c->writing == NULL && !marked) {
-			/* Idle: say where the durable log ends. */
-			(void)pthread_mutex_unlock(&c->mutex);
-			wal_mark(c->wal);
-			marked = true;
-			(void)pthread_mutex_lock(&c->mutex);
-		}
-		if (c->writing == NULL && !c->stop && c->turn != SWITCH_WANTED)
-			(void)pthread_cond_wait(&c->work, &c->mutex);
-		if (c->writing == NULL && c->stop)
-			break;
-		if (c->writing == NULL)
+		if (b == NULL)
 			continue;
-		b = c->writing;
 		(void)pthread_mutex_unlock(&c->mutex);
 		write_batch(c, b);
 		marked = b->failed;
@@ -146,11 +200,20 @@ writer(void *arg)
 	return NULL;
 }
 
+/* Main has left an order; the mutex is not held. */
+static void
+order(struct commit *c)
+{
+	atomic_store_explicit(&c->ordered, true, memory_order_relaxed);
+	(void)pthread_cond_signal(&c->work);
+}
+
 struct commit *
 commit_start(struct wal *wal, void (*wake)(void *arg), void *wake_arg,
     struct err *e)
 {
 	struct commit *c = calloc(1, sizeof(*c));
+	pthread_condattr_t attr;
 
 	if (c == NULL) {
 		(void)err_nomem(e);
@@ -162,8 +225,12 @@ commit_start(struct wal *wal, void (*wake)(void *arg), void *wake_arg,
 	c->wal = wal;
 	c->wake = wake;
 	c->wake_arg = wake_arg;
-	(void)pthread_mutex_init(&c->mutex, NULL); /* cannot fail: default */
-	(void)pthread_cond_init(&c->work, NULL);
+	/* None of these can fail here. */
+	(void)pthread_mutex_init(&c->mutex, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&c->work, &attr);
+	(void)pthread_condattr_destroy(&attr);
 	if (wal != NULL) {
 		int rc = pthread_create(&c->thread, NULL, writer, c);
 
@@ -238,7 +305,7 @@ commit_kick(struct commit *c, size_t min_bytes)
 		c->done = b;
 	(void)pthread_mutex_unlock(&c->mutex);
 	if (c->wal != NULL) {
-		(void)pthread_cond_signal(&c->work);
+		order(c);
 		return;
 	}
 	b->durable_ns = b->submitted_ns;
@@ -273,7 +340,7 @@ commit_switch(struct commit *c)
 	assert(c->turn == SWITCH_NONE && c->wal != NULL);
 	c->turn = SWITCH_WANTED;
 	(void)pthread_mutex_unlock(&c->mutex);
-	(void)pthread_cond_signal(&c->work);
+	order(c);
 }
 
 int
@@ -310,7 +377,7 @@ commit_stop(struct commit *c)
 		(void)pthread_mutex_lock(&c->mutex);
 		c->stop = true;
 		(void)pthread_mutex_unlock(&c->mutex);
-		(void)pthread_cond_signal(&c->work);
+		order(c);
 		(void)pthread_join(c->thread, NULL);
 	}
 	(void)pthread_mutex_destroy(&c->mutex);

@@ -152,9 +152,12 @@ sleep_for(struct commit *c, bool timeout)
 	(void)pthread_cond_timedwait(&c->work, &c->mutex, &until);
 }
 
-/* Wait for an order; when none comes for a while, mark the end of the log.
- * The mutex is held before and after, but not meanwhile. */
-static void
+/*
+ * Wait for an order; when none comes for a while, mark the end of the log.
+ * False when the writer is to end. The mutex is held before and after, but
+ * not meanwhile.
+ */
+static bool
 await_order(struct commit *c, bool *marked)
 {
 	(void)pthread_mutex_unlock(&c->mutex);
@@ -170,6 +173,7 @@ await_order(struct commit *c, bool *marked)
 		(void)pthread_mutex_lock(&c->mutex);
 	}
 	atomic_store_explicit(&c->ordered, false, memory_order_relaxed);
+	return c->writing != NULL || !c->stop;
 }
 
 static void *
@@ -179,7 +183,7 @@ writer(void *arg)
 	bool marked = true;
 
 	(void)pthread_mutex_lock(&c->mutex);
-	while (await_order(c, &marked), c->writing != NULL || !c->stop) {
+	while (await_order(c, &marked)) {
 		struct batch *b = c->writing;
 
 		if (c->turn == SWITCH_WANTED)

@@ -196,31 +196,37 @@ ahead(const struct wal *w, off_t to)
 	return (size_t)n;
 }
 
+/* What is left to write of a group and the zeros behind it, `done` bytes of
+ * both being written. Returns how many pieces. */
+static int
+pieces(struct iovec v[2], const unsigned char *bytes, size_t n, size_t n_zeros,
+    size_t done)
+{
+	size_t zeros_done = done > n ? done - n : 0;
+	int pieces = 0;
+
+	if (done < n) {
+		v[pieces].iov_base = (void *)(uintptr_t)(bytes + done);
+		v[pieces++].iov_len = n - done;
+	}
+	if (zeros_done < n_zeros) {
+		v[pieces].iov_base = (void *)(uintptr_t)zeros;
+		v[pieces++].iov_len = n_zeros - zeros_done;
+	}
+	return pieces;
+}
+
 static int
 write_group(struct wal *w, const unsigned char *bytes, size_t n)
 {
 	size_t n_zeros = ahead(w, w->end + (off_t)n);
-	size_t total = n + n_zeros;
 	size_t done = 0;
 
-	while (done < total) {
+	while (done < n + n_zeros) {
 		struct iovec v[2];
-		int n_v = 0;
-		ssize_t rc;
+		int n_v = pieces(v, bytes, n, n_zeros, done);
+		ssize_t rc = os->pwritev(w->fd, v, n_v, w->end + (off_t)done);
 
-		if (done < n)
-			v[n_v++] = (struct iovec){
-				.iov_base = (void *)(uintptr_t)(bytes + done),
-				.iov_len = n - done
-			};
-		if (n_zeros > 0) {
-			size_t skip = done > n ? done - n : 0;
-
-			v[n_v++] = (struct iovec){ .iov_base =
-						       (void *)(uintptr_t)zeros,
-				.iov_len = n_zeros - skip };
-		}
-		rc = os->pwritev(w->fd, v, n_v, w->end + (off_t)done);
 		if (rc == -1 && errno == EINTR)
 			continue;
 		if (rc == 0)
@@ -229,8 +235,8 @@ write_group(struct wal *w, const unsigned char *bytes, size_t n)
 			return -1;
 		done += (size_t)rc;
 	}
-	if (w->end + (off_t)total > w->written_end)
-		w->written_end = w->end + (off_t)total;
+	if (w->end + (off_t)done > w->written_end)
+		w->written_end = w->end + (off_t)done;
 	return 0;
 }
 

@@ -1,9 +1,8 @@
 /* SET GET INFO QUERY REMOVE RUN */
 #include "commands.h"
 
-#include <stdlib.h>
-
 #include "history.h"
+#include "listing.h"
 #include "os.h"
 #include "reply.h"
 #include "run.h"
@@ -173,98 +172,52 @@ cmd_info(struct conn *c, const struct request *r, struct err *e)
 	return HANDLED;
 }
 
-/* Jobs looked at before others get their turn. */
-#define QUERY_SLICE 2048
-
-struct query {
-	struct stream stream; /* first */
-	int status;
-	uint64_t left; /* rows that may still be shown */
-	bool after;    /* go on behind `from`, not at it */
-	char prefix[ID_MAX];
-	size_t prefix_len;
-	char from[ID_MAX];
-	size_t from_len;
-	char id[REQUEST_ID_MAX];
-};
-
-static void
-set_from(struct query *q, struct slice from, bool after)
+static struct slice
+listed_id(const struct conn *c, uint32_t ref)
 {
-	memcpy(q->from, from.ptr, from.len);
-	q->from_len = from.len;
-	q->after = after;
+	return job_id(jobs_get(store_jobs(c->server->store), ref));
 }
 
 static bool
-query_more(struct conn *c, struct stream *st)
+list_job(struct conn *c, struct listing *l, uint32_t ref)
 {
-	struct query *q = (struct query *)(void *)st;
-	struct jobs *jobs = store_jobs(c->server->store);
-	struct slice prefix = slice_of(q->prefix, q->prefix_len);
+	const struct job *job = jobs_get(store_jobs(c->server->store), ref);
 	struct buf *out = conn_reply(c);
-	struct radix_walk walk;
-	uint32_t ref = JOB_NONE;
 
-	radix_seek(&walk, &jobs->index, slice_of(q->from, q->from_len),
-	    q->after);
-	for (int i = 0; i < QUERY_SLICE && q->left > 0; i++) {
-		const struct job *job;
-
-		if ((ref = radix_step(&walk)) == RADIX_NONE)
-			break;
-		job = jobs_get(jobs, ref);
-		if (!slice_has_prefix(job_id(job), prefix)) {
-			ref = JOB_NONE;
-			break;
-		}
-		set_from(q, job_id(job), true);
-		if (q->status != -1 && (int)job_status(job) != q->status)
-			continue;
-		reply_begin(out, st->id);
-		reply_word(out, job_id(job));
-		reply_str(out, job_status_word(job_status(job)));
-		reply_i64(out, job->due_ns);
-		reply_end(out);
-		q->left--;
-	}
-	if (ref != JOB_NONE && q->left > 0)
+	if (l->left == 0)
 		return false;
-	reply_ok(out, st->id);
+	if (l->status != -1 && (int)job_status(job) != l->status)
+		return true;
+	reply_begin(out, l->stream.id);
+	reply_word(out, job_id(job));
+	reply_str(out, job_status_word(job_status(job)));
+	reply_i64(out, job->due_ns);
+	reply_end(out);
+	l->left--;
 	return true;
-}
-
-static void
-query_free(struct stream *st)
-{
-	free(st);
 }
 
 int
 cmd_query(struct conn *c, const struct request *r, struct err *e)
 {
-	const struct request_query *ask = &r->u.query;
+	const struct request_query *q = &r->u.query;
 	struct slice prefix;
-	struct query *q;
+	struct listing *l;
 
-	if (!visible_prefix(c, ask->prefix, &prefix)) {
+	if (!visible_prefix(c, q->prefix, &prefix)) {
 		reply_ok(conn_reply(c), r->id);
 		return HANDLED;
 	}
-	if ((q = calloc(1, sizeof(*q))) == NULL)
-		return err_nomem(e);
-	q->stream.more = query_more;
-	q->stream.free = query_free;
-	memcpy(q->id, r->id.ptr, r->id.len);
-	q->stream.id = slice_of(q->id, r->id.len);
-	q->status = ask->status;
-	q->left = ask->limit;
-	memcpy(q->prefix, prefix.ptr, prefix.len);
-	q->prefix_len = prefix.len;
-	set_from(q, prefix, false);
-	if (ask->after.ptr != NULL && slice_cmp(ask->after, prefix) >= 0)
-		set_from(q, ask->after, true);
-	conn_stream(c, &q->stream);
+	l = listing_new(&store_jobs(c->server->store)->index, r->id, prefix, e);
+	if (l == NULL)
+		return FAILED;
+	l->id_of = listed_id;
+	l->row = list_job;
+	l->status = q->status;
+	l->left = q->limit;
+	if (q->after.ptr != NULL)
+		listing_after(l, q->after);
+	listing_start(c, l);
 	return HANDLED;
 }
 

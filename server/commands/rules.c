@@ -1,8 +1,7 @@
 /* RULE SET GET PAUSE RESUME, REMOVERULE, LISTRULES */
 #include "commands.h"
 
-#include <stdlib.h>
-
+#include "listing.h"
 #include "reply.h"
 
 static bool
@@ -79,7 +78,6 @@ cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 		old != NULL && old->paused, &w, e));
 }
 
-/* A row of words: key, then what the callback-free callers below append. */
 static void
 put_arguments(struct buf *out, const struct rule_spec *spec)
 {
@@ -169,19 +167,6 @@ cmd_removerule(struct conn *c, const struct request *r, struct err *e)
 	    store_rule_remove(c->server->store, r->u.name, &w, e));
 }
 
-/* Bytes of rows written before the client must have read some. */
-#define LIST_PIECE 65536u
-
-struct rule_list {
-	struct stream stream; /* first */
-	bool after;
-	char prefix[ID_MAX];
-	size_t prefix_len;
-	char from[ID_MAX];
-	size_t from_len;
-	char id[REQUEST_ID_MAX];
-};
-
 static void
 put_rule(struct buf *out, struct slice id, const struct rule *rule)
 {
@@ -193,59 +178,35 @@ put_rule(struct buf *out, struct slice id, const struct rule *rule)
 	reply_end(out);
 }
 
-static bool
-list_more(struct conn *c, struct stream *st)
+static struct slice
+listed_id(const struct conn *c, uint32_t slot)
 {
-	struct rule_list *l = (struct rule_list *)(void *)st;
-	struct rules *rules = store_rules(c->server->store);
-	struct buf *out = conn_reply(c);
-	size_t began = out->len;
-	struct radix_walk walk;
-	uint32_t slot;
-
-	radix_seek(&walk, &rules->by_id, slice_of(l->from, l->from_len),
-	    l->after);
-	while ((slot = radix_step(&walk)) != RADIX_NONE) {
-		const struct rule *rule = rules_by_slot(rules, slot);
-
-		if (!slice_has_prefix(rule_id(rule),
-			slice_of(l->prefix, l->prefix_len)))
-			break;
-		if (visible(c, rule))
-			put_rule(out, st->id, rule);
-		memcpy(l->from, rule->id, rule->id_len);
-		l->from_len = rule->id_len;
-		l->after = true;
-		if (out->len - began >= LIST_PIECE)
-			return false;
-	}
-	reply_ok(out, st->id);
-	return true;
+	return rule_id(rules_by_slot(store_rules(c->server->store), slot));
 }
 
-static void
-list_free(struct stream *st)
+static bool
+list_rule(struct conn *c, struct listing *l, uint32_t slot)
 {
-	free(st);
+	const struct rule *rule =
+	    rules_by_slot(store_rules(c->server->store), slot);
+
+	if (visible(c, rule))
+		put_rule(conn_reply(c), l->stream.id, rule);
+	return true;
 }
 
 int
 cmd_listrules(struct conn *c, const struct request *r, struct err *e)
 {
-	struct slice prefix = r->u.text;
-	struct rule_list *l = calloc(1, sizeof(*l));
+	struct slice all = slice_of("", 0);
+	struct listing *l;
 
+	l = listing_new(&store_rules(c->server->store)->by_id, r->id,
+	    r->u.text.ptr == NULL ? all : r->u.text, e);
 	if (l == NULL)
-		return err_nomem(e);
-	if (prefix.ptr == NULL)
-		prefix = slice_of("", 0);
-	l->stream.more = list_more;
-	l->stream.free = list_free;
-	memcpy(l->id, r->id.ptr, r->id.len);
-	l->stream.id = slice_of(l->id, r->id.len);
-	memcpy(l->prefix, prefix.ptr, prefix.len);
-	memcpy(l->from, prefix.ptr, prefix.len);
-	l->prefix_len = l->from_len = prefix.len;
-	conn_stream(c, &l->stream);
+		return FAILED;
+	l->id_of = listed_id;
+	l->row = list_rule;
+	listing_start(c, l);
 	return HANDLED;
 }

@@ -364,6 +364,8 @@ run_paced(struct load *l, struct conn *c, uint64_t interval_ns)
 		at.tv_nsec = (long)(due_ns % 1000000000u);
 		(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at,
 		    NULL);
+		if (stopped) /* and woken early */
+			break;
 		add_request(l, c);
 		flush(c);
 		l->sent++;

@@ -18,13 +18,13 @@ fail(const struct err *e, int exit_code)
 }
 
 static int
-serve(const struct config *c)
+serve(const struct options *o, const struct config *c)
 {
 	struct server s;
 	struct err e;
 	int exit_code;
 
-	if (server_init(&s, c, &e) == -1) {
+	if (server_init(&s, o, c, &e) == -1) {
 		LOG_ERROR("start_failed", LOG_ERR(&e));
 		exit_code = s.exit_code;
 	} else {
@@ -60,7 +60,7 @@ with_config(const struct options *o)
 	    STDERR_FILENO);
 	warn_of_ignored(&c);
 	if (o->action == OPTIONS_SERVE)
-		exit_code = serve(&c);
+		exit_code = serve(o, &c);
 	else if (o->action == OPTIONS_CHECK_CONFIG)
 		(void)printf("configuration ok\n");
 	config_fini(&c);

@@ -28,6 +28,8 @@
 #include "os.h"
 #include "tstamp.h"
 
+extern char **environ;
+
 #define INPUT_BYTES 65536
 #define SWEEP_SECONDS 1.0
 
@@ -235,21 +237,19 @@ on_drain_timeout(struct ev_loop *loop, ev_timer *w, int revents)
 	ev_break(loop, EVBREAK_ALL);
 }
 
-static void
-on_stop_signal(struct ev_loop *loop, ev_signal *w, int revents)
+void
+server_stop(struct server *s, bool now, const char *why)
 {
-	struct server *s = w->data;
 	struct sched_stats stats;
 
-	(void)revents;
-	if (s->draining) {
-		LOG_WARN("stopping_now",
-		    LOG_STR("signal", strsignal(w->signum)));
-		ev_break(loop, EVBREAK_ALL);
+	if (s->draining || now) {
+		LOG_WARN("stopping_now", LOG_STR("reason", why));
+		conns_flush(s);
+		ev_break(s->loop, EVBREAK_ALL);
 		return;
 	}
 	sched_stats(s->sched, &stats);
-	LOG_INFO("draining", LOG_STR("signal", strsignal(w->signum)),
+	LOG_INFO("draining", LOG_STR("reason", why),
 	    LOG_U64("running", stats.inflight));
 	notify("STOPPING=1\nSTATUS=draining");
 	s->draining = true;
@@ -257,7 +257,60 @@ on_stop_signal(struct ev_loop *loop, ev_signal *w, int revents)
 	sched_drain(s->sched);
 	ev_timer_init(&s->drain_timer, on_drain_timeout,
 	    (double)s->config->processor_drain_timeout / 1e9, 0);
-	ev_timer_start(loop, &s->drain_timer);
+	ev_timer_start(s->loop, &s->drain_timer);
+}
+
+static void
+on_stop_signal(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	server_stop(w->data, false, strsignal(w->signum));
+}
+
+/* New tokens: who is connected keeps his by its name, or is sent away. */
+static void
+adopt_auth(struct server *s, struct auth *auth)
+{
+	conns_rebind(s, auth);
+	auth_free(s->auth);
+	s->auth = auth;
+}
+
+int
+server_reload(struct server *s, struct err *e)
+{
+	const struct options *o = s->options;
+	struct auth *auth = NULL;
+	struct config c;
+
+	if (config_load(&c, o->config_path, environ, o->sets, o->n_sets, e) ==
+	    -1)
+		return -1;
+	/* Whether clients must authenticate is settled at the start. */
+	if (s->auth != NULL && c.controller_auth_file != NULL &&
+	    (auth = auth_load(c.controller_auth_file, e)) == NULL) {
+		config_fini(&c);
+		return -1;
+	}
+	log_setup((enum log_level)c.log_level, (enum log_format)c.log_format,
+	    STDERR_FILENO);
+	config_fini(&c);
+	if (auth != NULL)
+		adopt_auth(s, auth);
+	LOG_INFO("reloaded");
+	return 0;
+}
+
+static void
+on_reload_signal(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	struct err e;
+
+	(void)loop;
+	(void)revents;
+	if (server_reload(w->data, &e) == -1)
+		LOG_ERROR("reload_failed", LOG_ERR(&e));
 }
 
 static int
@@ -377,12 +430,13 @@ init_watchers(struct server *s)
 	ev_signal_init(&s->on_term, on_stop_signal, SIGTERM);
 	ev_signal_init(&s->on_int, on_stop_signal, SIGINT);
 	ev_signal_init(&s->on_usr1, on_compress_signal, SIGUSR1);
+	ev_signal_init(&s->on_hup, on_reload_signal, SIGHUP);
 	ev_timer_init(&s->compression_timer, on_compression_interval, interval,
 	    interval);
 	retention_init(&s->retention, s);
 	s->store_wake.data = s->processor_wake.data = s;
 	s->before_wait.data = s->sweep.data = s->frame_timer.data = s;
-	s->on_term.data = s->on_int.data = s->on_usr1.data = s;
+	s->on_term.data = s->on_int.data = s->on_usr1.data = s->on_hup.data = s;
 	s->compression_timer.data = s;
 }
 
@@ -396,6 +450,7 @@ start_watchers(struct server *s)
 	ev_signal_start(s->loop, &s->on_term);
 	ev_signal_start(s->loop, &s->on_int);
 	ev_signal_start(s->loop, &s->on_usr1);
+	ev_signal_start(s->loop, &s->on_hup);
 	if (s->config->database_compression_interval > 0)
 		ev_timer_start(s->loop, &s->compression_timer);
 	retention_start(&s->retention);
@@ -419,9 +474,11 @@ load_auth(struct server *s, struct err *e)
 }
 
 int
-server_init(struct server *s, const struct config *c, struct err *e)
+server_init(struct server *s, const struct options *o, const struct config *c,
+    struct err *e)
 {
 	memset(s, 0, sizeof(*s));
+	s->options = o;
 	s->config = c;
 	s->frame_fd = -1;
 	s->waiters_end = &s->waiters;

@@ -12,6 +12,7 @@
 
 #include "auth.h"
 #include "config.h"
+#include "options.h"
 #include "processor.h"
 #include "retention.h"
 #include "sched.h"
@@ -29,6 +30,7 @@ struct conn_list {
 
 struct server {
 	struct ev_loop *loop;
+	const struct options *options; /* for reading all again */
 	const struct config *config;
 	struct auth *auth; /* NULL: every client is admin */
 	struct store *store;
@@ -68,7 +70,7 @@ struct server {
 	int64_t frame_armed_ns; /* when it goes off; SCHED_NEVER: not set */
 	bool tick_wanted;	/* this turn */
 	ev_timer sweep;
-	ev_signal on_term, on_int, on_usr1;
+	ev_signal on_term, on_int, on_usr1, on_hup;
 	ev_timer compression_timer;
 	enum store_compression compression; /* as last looked at */
 	struct retention retention;
@@ -80,10 +82,16 @@ struct server {
  * Build everything from the configuration and recover the log. 0; or -1 with
  * the exit code in s->exit_code and *e, and server_fini to be called.
  */
-int server_init(struct server *s, const struct config *c, struct err *e);
+int server_init(struct server *s, const struct options *o,
+    const struct config *c, struct err *e);
 /* Until a signal ends it; returns the exit code. */
 int server_run(struct server *s);
 void server_fini(struct server *s);
+
+/* Read tokens and log settings again. 0; or -1 with *e, nothing changed. */
+int server_reload(struct server *s, struct err *e);
+/* Let what runs end, then stop; with now, or the second time: stop. */
+void server_stop(struct server *s, bool now, const char *why);
 
 /* Exit codes of tickd. */
 enum {

@@ -9,7 +9,7 @@ handler cmd_set, cmd_get, cmd_info, cmd_query, cmd_remove, cmd_run;
 handler cmd_rule_set, cmd_rule_get, cmd_rule_pause, cmd_rule_resume;
 handler cmd_removerule, cmd_listrules;
 handler cmd_stat;
-handler cmd_compress, cmd_backup;
+handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
 
 /* The prefix that a list may show: within `asked` and the client's namespace.
  * False when that is nothing. */

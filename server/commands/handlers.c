@@ -25,6 +25,8 @@ handler *const handlers[CMD_COUNT] = {
 	[CMD_STAT] = cmd_stat,
 	[CMD_COMPRESS] = cmd_compress,
 	[CMD_BACKUP] = cmd_backup,
+	[CMD_RELOAD] = cmd_reload,
+	[CMD_SHUTDOWN] = cmd_shutdown,
 };
 
 bool

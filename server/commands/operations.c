@@ -1,4 +1,4 @@
-/* COMPRESS BACKUP */
+/* COMPRESS BACKUP RELOAD SHUTDOWN */
 #include "commands.h"
 
 #include <limits.h>
@@ -48,4 +48,26 @@ cmd_backup(struct conn *c, const struct request *r, struct err *e)
 		return FAILED;
 	c->hold = CONN_HELD_PENDING; /* writes would be answered earlier */
 	return conn_asked(c, 0);
+}
+
+int
+cmd_reload(struct conn *c, const struct request *r, struct err *e)
+{
+	if (server_reload(c->server, e) == -1)
+		return FAILED;
+	if (c->fd != -1) /* its token is still there */
+		reply_ok(conn_reply(c), r->id);
+	return HANDLED;
+}
+
+int
+cmd_shutdown(struct conn *c, const struct request *r, struct err *e)
+{
+	bool now = r->n_args == 1;
+
+	if (now && !token_is_word(r->args[0], "NOW"))
+		return err_set(e, ERR_INVALID, "only NOW can follow SHUTDOWN");
+	reply_ok(conn_reply(c), r->id);
+	server_stop(c->server, now, "SHUTDOWN");
+	return HANDLED;
 }

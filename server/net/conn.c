@@ -523,6 +523,23 @@ conns_sweep(struct server *s)
 }
 
 void
+conns_rebind(struct server *s, const struct auth *auth)
+{
+	struct conn *next;
+
+	for (struct conn *c = s->conns.first; c != NULL; c = next) {
+		next = c->next;
+		if (c->token == NULL)
+			continue;
+		c->token = auth_find_name(auth, slice_str(c->token->name));
+		if (c->token == NULL)
+			conn_kill(c);
+		else
+			c->role = c->token->role;
+	}
+}
+
+void
 conns_kill_all(struct server *s)
 {
 	struct conn *next;

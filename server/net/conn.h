@@ -104,6 +104,9 @@ void conns_retry(struct server *s);
 void conns_run(struct server *s);
 /* Close those idle for too long. */
 void conns_sweep(struct server *s);
+/* Tokens have been read again: give each client the one of its name, and send
+ * away who has none any more. */
+void conns_rebind(struct server *s, const struct auth *auth);
 void conns_kill_all(struct server *s);
 
 #endif

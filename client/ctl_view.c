@@ -36,6 +36,18 @@ static const struct field query_fields[] = {
 	{ NULL, FIELD_TEXT },
 };
 
+static const struct field history_fields[] = {
+	{ "execution_id", FIELD_NUMBER },
+	{ "started_ns", FIELD_TIME },
+	{ "ended_ns", FIELD_TIME },
+	{ "outcome", FIELD_TEXT },
+	{ "exit", FIELD_NUMBER },
+	{ "attempt", FIELD_NUMBER },
+	{ "rule", FIELD_WORD },
+	{ NULL, FIELD_TEXT },
+};
+
+/* RULE OPTIONS shows the last of these. */
 static const struct field rule_fields[] = {
 	{ "rule", FIELD_TEXT },
 	{ "pattern", FIELD_TEXT },
@@ -94,7 +106,9 @@ static const struct view views[CMD_COUNT] = {
 	[CMD_GET] = { VIEW_VALUES, get_fields },
 	[CMD_INFO] = { VIEW_PAIRS, info_fields },
 	[CMD_QUERY] = { VIEW_ROWS, query_fields },
+	[CMD_HISTORY] = { VIEW_ROWS, history_fields },
 	[CMD_RULE_GET] = { VIEW_PAIRS, rule_fields },
+	[CMD_RULE_OPTIONS] = { VIEW_PAIRS, rule_fields },
 	[CMD_LISTRULES] = { VIEW_ROWS, list_fields },
 	[CMD_STAT] = { VIEW_PAIRS, stat_fields },
 };

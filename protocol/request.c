@@ -243,6 +243,14 @@ read_set(struct request *r, int64_t now_ns, struct err *e)
 }
 
 static int
+read_limit(struct slice value, uint64_t *limit, struct err *e)
+{
+	if (token_u64(value, UINT64_MAX, limit) == -1)
+		return err_quote(e, ERR_INVALID, value, "invalid limit");
+	return 0;
+}
+
+static int
 read_query_option(struct request_query *q, int keyword, struct slice value,
     struct err *e)
 {
@@ -256,10 +264,7 @@ read_query_option(struct request_query *q, int keyword, struct slice value,
 		q->after = value;
 		return token_is_identifier(value, "job", e) ? 0 : -1;
 	default:
-		if (token_u64(value, UINT64_MAX, &q->limit) == -1)
-			return err_quote(e, ERR_INVALID, value,
-			    "invalid limit");
-		return 0;
+		return read_limit(value, &q->limit, e);
 	}
 }
 
@@ -273,7 +278,7 @@ read_query(struct request *r, struct err *e)
 
 	q->prefix = slice_str("");
 	q->status = -1;
-	q->limit = QUERY_NO_LIMIT;
+	q->limit = NO_LIMIT;
 	if (r->n_args == 0)
 		return 0;
 	q->prefix = r->args[0];
@@ -290,6 +295,24 @@ read_query(struct request *r, struct err *e)
 			return -1;
 	}
 	return 0;
+}
+
+static int
+read_history(struct request *r, struct err *e)
+{
+	struct request_history *h = &r->u.history;
+
+	h->job = r->args[0];
+	h->limit = NO_LIMIT;
+	if (!token_is_identifier(h->job, "job", e))
+		return -1;
+	if (r->n_args == 1)
+		return 0;
+	if (!token_is_word(r->args[1], "LIMIT"))
+		return err_quote(e, ERR_INVALID, r->args[1], "unknown option");
+	if (r->n_args == 2)
+		return no_value("LIMIT", e);
+	return read_limit(r->args[2], &h->limit, e);
 }
 
 static int
@@ -321,6 +344,8 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 		return read_set(r, now_ns, e);
 	case CMD_QUERY:
 		return read_query(r, e);
+	case CMD_HISTORY:
+		return read_history(r, e);
 	case CMD_RULE_SET:
 		return read_rule_set(r, e);
 	case CMD_GET:
@@ -329,6 +354,7 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 	case CMD_RUN:
 		return read_name(r, "job", e);
 	case CMD_RULE_GET:
+	case CMD_RULE_OPTIONS:
 	case CMD_RULE_PAUSE:
 	case CMD_RULE_RESUME:
 	case CMD_REMOVERULE:

@@ -14,7 +14,7 @@
 #include "slice.h"
 #include "token.h"
 
-#define QUERY_NO_LIMIT UINT64_MAX
+#define NO_LIMIT UINT64_MAX
 
 enum job_status {
 	JOB_PLANNED,
@@ -46,7 +46,12 @@ struct request_query {
 	struct slice prefix; /* empty: all */
 	int status;	     /* enum job_status, or -1: any */
 	struct slice after;  /* ptr NULL: from the start */
-	uint64_t limit;	     /* QUERY_NO_LIMIT: none */
+	uint64_t limit;	     /* NO_LIMIT: none */
+};
+
+struct request_history {
+	struct slice job;
+	uint64_t limit; /* NO_LIMIT: none */
 };
 
 struct request_rule_set {
@@ -65,9 +70,11 @@ struct request {
 	union {
 		struct request_set set;
 		struct request_query query;
+		struct request_history history;
 		struct request_rule_set rule_set;
 		/* The one identifier: GET, INFO, REMOVE, RUN, RULE GET, RULE
-		 * PAUSE, RULE RESUME, REMOVERULE. */
+		 * OPTIONS (its pairs are args from 1 on), RULE PAUSE, RULE
+		 * RESUME, REMOVERULE. */
 		struct slice name;
 		/* AUTH secret, PING word, LISTRULES prefix, BACKUP path; ptr
 		 * NULL when not given. */

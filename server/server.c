@@ -486,6 +486,7 @@ server_init(struct server *s, const struct options *o, const struct config *c,
 	s->exit_code = EXIT_RUNTIME;
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
+	sandboxes_find(&s->sandboxes);
 	/* Not the default loop: that one reaps the processor's children. */
 	s->loop = ev_loop_new(EVFLAG_AUTO);
 	s->input = malloc(INPUT_BYTES);
@@ -541,6 +542,7 @@ server_fini(struct server *s)
 	store_close(s->store);
 	if (s->frame_fd != -1)
 		(void)close(s->frame_fd);
+	sandboxes_free(&s->sandboxes);
 	auth_free(s->auth);
 	token_fini(&s->tokens);
 	free(s->input);

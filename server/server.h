@@ -15,6 +15,7 @@
 #include "options.h"
 #include "processor.h"
 #include "retention.h"
+#include "sandbox.h"
 #include "sched.h"
 #include "store.h"
 #include "token.h"
@@ -36,6 +37,7 @@ struct server {
 	struct store *store;
 	struct sched *sched;
 	struct processor *processor;
+	struct sandboxes sandboxes;
 	int64_t started_mono_ns;
 	bool draining;
 	int exit_code;

@@ -1,4 +1,4 @@
-/* SET GET INFO QUERY REMOVE RUN */
+/* SET GET INFO QUERY REMOVE RUN HISTORY */
 #include "commands.h"
 
 #include "history.h"
@@ -112,6 +112,15 @@ put_plan(struct buf *out, struct slice id, const struct job_plan *plan)
 				  : slice_of(plan->payload, plan->payload_len));
 }
 
+static void
+put_exit(struct buf *out, const struct record_run *run)
+{
+	if (run->outcome == RUN_NONE || run->exit == RUN_EXIT_NONE)
+		reply_str(out, "-");
+	else
+		reply_i64(out, run->exit);
+}
+
 /* The last run: the one that goes on, as far as it is known, else the newest
  * that has ended. */
 static void
@@ -136,10 +145,10 @@ put_last_run(struct buf *out, struct slice id, const struct job *job)
 	reply_row_i64(out, id, "last_end_ns", last.ended_ns);
 	row_str(out, id, "last_outcome",
 	    run_outcome_word((enum run_outcome)last.outcome));
-	if (last.outcome == RUN_NONE || last.exit == RUN_EXIT_NONE)
-		row_str(out, id, "last_exit", "-");
-	else
-		reply_row_i64(out, id, "last_exit", last.exit);
+	reply_begin(out, id);
+	reply_str(out, "last_exit");
+	put_exit(out, &last);
+	reply_end(out);
 	reply_begin(out, id);
 	reply_str(out, "last_duration_ms");
 	reply_ms(out, last.ended_ns - last.started_ns);
@@ -245,4 +254,40 @@ cmd_run(struct conn *c, const struct request *r, struct err *e)
 	if (must_wait(c, r->u.name, true))
 		return WAIT;
 	return conn_asked(c, sched_run_job(c->server->sched, r->u.name, &w, e));
+}
+
+static void
+put_run(struct buf *out, struct slice id, const struct record_run *run)
+{
+	reply_begin(out, id);
+	reply_u64(out, run->execution_id);
+	reply_i64(out, run->started_ns);
+	reply_i64(out, run->ended_ns);
+	reply_str(out, run_outcome_word((enum run_outcome)run->outcome));
+	put_exit(out, run);
+	reply_u64(out, run->attempt);
+	if (run->rule.len == 0)
+		reply_str(out, "-");
+	else
+		reply_word(out, run->rule);
+	reply_end(out);
+}
+
+int
+cmd_history(struct conn *c, const struct request *r, struct err *e)
+{
+	const struct job *job = find(c, r->u.history.job, e);
+	uint64_t left = r->u.history.limit;
+	struct record_reader in;
+	struct record_run run;
+	struct buf *out;
+
+	if (job == NULL)
+		return FAILED;
+	out = conn_reply(c);
+	record_read(&in, job_history(job));
+	for (; left > 0 && history_next(&in, &run); left--)
+		put_run(out, r->id, &run);
+	reply_ok(out, r->id);
+	return HANDLED;
 }

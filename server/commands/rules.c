@@ -1,4 +1,4 @@
-/* RULE SET GET PAUSE RESUME, REMOVERULE, LISTRULES */
+/* RULE SET GET OPTIONS PAUSE RESUME, REMOVERULE, LISTRULES */
 #include "commands.h"
 
 #include "listing.h"
@@ -52,6 +52,40 @@ keep_options(struct rule_spec *spec, const struct rule_spec *old, struct err *e)
 	return 0;
 }
 
+/* The identifier in a value NAME=secret_id. */
+static struct slice
+secret_id(struct slice value)
+{
+	const char *equals = memchr(value.ptr, '=', value.len);
+	size_t skip = (size_t)(equals - value.ptr) + 1;
+
+	return slice_of(value.ptr + skip, value.len - skip);
+}
+
+/* Whoever may change what the rule runs sees its secrets: they must lie in
+ * each namespace that the rule lies in. */
+static int
+check_secrets(const struct auth *auth, struct slice rule, struct slice pattern,
+    const struct rule_spec *spec, struct err *e)
+{
+	const struct strings *secrets = &spec->text[OPTION_secret];
+
+	for (size_t i = 0; auth != NULL && i < auth->n; i++) {
+		const struct auth_token *t = &auth->tokens[i];
+
+		if (!auth_allows_name(t, rule) || !auth_allows_name(t, pattern))
+			continue;
+		for (size_t j = 0; j < secrets->n; j++)
+			if (!auth_allows_name(t,
+				secret_id(strings_get(secrets, j))))
+				return err_set(e, ERR_INVALID,
+				    "a secret is outside namespace %s, "
+				    "which the rule is in",
+				    auth_namespace_word(t));
+	}
+	return 0;
+}
+
 int
 cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 {
@@ -72,6 +106,9 @@ cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 	if (old != NULL &&
 	    (!allowed(c, rule_pattern(old), "pattern", e) ||
 		keep_options(q->spec, old->spec, e) == -1))
+		return FAILED;
+	if (check_secrets(c->server->auth, q->rule, q->pattern, q->spec, e) ==
+	    -1)
 		return FAILED;
 	return conn_asked(c,
 	    store_rule_set(store, q->rule, q->pattern, q->spec,
@@ -103,6 +140,13 @@ put_option(struct buf *out, struct slice id, const struct rule_spec *spec,
 	buf_free(&value);
 }
 
+static void
+put_options(struct buf *out, struct slice id, const struct rule_spec *spec)
+{
+	for (int i = 0; i < OPTION_COUNT; i++)
+		put_option(out, id, spec, (enum rule_option_id)i);
+}
+
 int
 cmd_rule_get(struct conn *c, const struct request *r, struct err *e)
 {
@@ -123,10 +167,71 @@ cmd_rule_get(struct conn *c, const struct request *r, struct err *e)
 	put_arguments(out, rule->spec);
 	reply_end(out);
 	reply_row_u64(out, r->id, "paused", rule->paused);
-	for (int i = 0; i < OPTION_COUNT; i++)
-		put_option(out, r->id, rule->spec, (enum rule_option_id)i);
+	put_options(out, r->id, rule->spec);
 	reply_ok(out, r->id);
 	return HANDLED;
+}
+
+/* The rule's spec with the pairs applied; NULL with *e. */
+static struct rule_spec *
+with_options(struct conn *c, const struct rule *rule, const struct slice *pairs,
+    size_t n, struct err *e)
+{
+	struct rule_spec *spec = rule_spec_copy(rule->spec, e);
+	int64_t sandbox = rule->spec->number[OPTION_sandbox];
+	bool admin = false;
+
+	if (spec == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (rule_spec_set_option(spec, pairs[i], &admin, e) == -1)
+			goto fail;
+		if (admin && c->role != ROLE_ADMIN) {
+			(void)err_quote(e, ERR_DENIED, pairs[i],
+			    "this option needs role admin");
+			goto fail;
+		}
+	}
+	if (spec->number[OPTION_sandbox] != sandbox &&
+	    sandbox_check(&c->server->sandboxes,
+		(int)spec->number[OPTION_sandbox], e) == -1)
+		goto fail;
+	if (rule_spec_check(spec, e) == -1 ||
+	    check_secrets(c->server->auth, rule_id(rule), rule_pattern(rule),
+		spec, e) == -1)
+		goto fail;
+	return spec;
+fail:
+	rule_spec_unref(spec);
+	return NULL;
+}
+
+int
+cmd_rule_options(struct conn *c, const struct request *r, struct err *e)
+{
+	struct store_waiter w = conn_waiter(c, r->id);
+	struct rule_spec *spec;
+	struct rule *rule;
+	int rc;
+
+	if (r->n_args == 1 && conn_overtakes(c))
+		return WAIT;
+	if (r->n_args > 1 && must_wait(c, r->u.name))
+		return WAIT;
+	if ((rule = find(c, r->u.name, e)) == NULL)
+		return FAILED;
+	if (r->n_args == 1) {
+		put_options(conn_reply(c), r->id, rule->spec);
+		reply_ok(conn_reply(c), r->id);
+		return HANDLED;
+	}
+	spec = with_options(c, rule, r->args + 1, r->n_args - 1, e);
+	if (spec == NULL)
+		return FAILED;
+	rc = store_rule_set(c->server->store, rule_id(rule), rule_pattern(rule),
+	    spec, rule->paused, &w, e);
+	rule_spec_unref(spec);
+	return conn_asked(c, rc);
 }
 
 static int

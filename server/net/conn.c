@@ -161,6 +161,15 @@ conn_asked(struct conn *c, int rc)
 	return rc == 0 ? HANDLED : FAILED;
 }
 
+bool
+conn_overtakes(struct conn *c)
+{
+	if (c->pending == 0)
+		return false;
+	c->hold = CONN_HELD_PENDING;
+	return true;
+}
+
 void
 conn_wait(struct conn *c, uint32_t slot)
 {

@@ -89,6 +89,10 @@ int conn_asked(struct conn *c, int rc);
 /* Or, where another callback answers: it appends its reply and calls this. */
 void conn_answered(struct conn *c);
 
+/* For the handler of a write that can answer at once: whether the answer would
+ * overtake those of earlier writes. Then it returns WAIT. */
+bool conn_overtakes(struct conn *c);
+
 /* Send a list. The conn owns it from here on. */
 void conn_stream(struct conn *c, struct stream *st);
 

@@ -427,12 +427,12 @@ test_query(void **state)
 		struct slice line;
 		struct request_query want;
 	} rows[] = {
-		{ S("r QUERY"), { S(""), -1, NONE, QUERY_NO_LIMIT } },
-		{ S("r QUERY \"\""), { S(""), -1, NONE, QUERY_NO_LIMIT } },
+		{ S("r QUERY"), { S(""), -1, NONE, NO_LIMIT } },
+		{ S("r QUERY \"\""), { S(""), -1, NONE, NO_LIMIT } },
 		{ S("r QUERY STATUS"),
-		    { S("STATUS"), -1, NONE, QUERY_NO_LIMIT } },
+		    { S("STATUS"), -1, NONE, NO_LIMIT } },
 		{ S("r QUERY a status failed"),
-		    { S("a"), JOB_FAILED, NONE, QUERY_NO_LIMIT } },
+		    { S("a"), JOB_FAILED, NONE, NO_LIMIT } },
 		{ S("r QUERY a LIMIT 0"), { S("a"), -1, NONE, 0 } },
 		{ S("r QUERY \"\" LIMIT 10 AFTER x STATUS planned"),
 		    { S(""), JOB_PLANNED, S("x"), 10 } },

@@ -14,6 +14,7 @@ endif
 SANITIZE ?=
 OPT ?= $(if $(SANITIZE),-O1,-O2) -g
 PREFIX ?= /usr/local
+WITHOUT ?=
 ARGS ?=
 ROWS ?=
 FUZZ_SECONDS ?= 10
@@ -38,6 +39,15 @@ completiondir := $(PREFIX)/share/bash-completion/completions
 unitdir := $(PREFIX)/lib/systemd/system
 
 # Flags -----------------------------------------------------------------------
+
+# WITHOUT="redis amqp" leaves out these runners and their libraries.
+OPTIONAL := http redis amqp
+ifneq ($(filter-out $(OPTIONAL),$(WITHOUT)),)
+$(error WITHOUT knows $(OPTIONAL), not $(filter-out $(OPTIONAL),$(WITHOUT)))
+endif
+without = $(foreach w,$(WITHOUT),$(filter %/$(1)$(w).c,$(2)))
+WITHOUT_FLAGS := $(foreach w,$(filter $(OPTIONAL),$(WITHOUT)),\
+	-DWITHOUT_$(shell echo $(w) | tr a-z A-Z))
 
 STD := -std=c11 -D_GNU_SOURCE -DTICKD_VERSION='"$(VERSION)"'
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
@@ -67,15 +77,18 @@ layer = $(firstword $(subst /, ,$(1)))
 flags = $(addprefix -iquote,$(USES_$(layer))) $(or $(MODEL_$(layer)),-fPIE)
 
 COMPILE = $(CC) $(STD) $(WARN) $(OPT) $(HARDEN) $(SANITIZER) -pthread \
-	$(CPPFLAGS) $(CFLAGS)
+	$(WITHOUT_FLAGS) $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(OPT) $(SANITIZER) -pthread -Wl,-z,relro,-z,now \
 	-Wl,--as-needed $(LDFLAGS)
 
 # --as-needed drops what a program does not use.
 LIBS_client := -lssl -lcrypto
 LIBS_ctl := -ljansson -ledit -lncursesw $(LIBS_client)
-LIBS_server := -lev -linih -lcurl -lhiredis -lrabbitmq -ljansson -lz \
-	-lssl -lcrypto -lm
+LIB_http := -lcurl
+LIB_redis := -lhiredis
+LIB_amqp := -lrabbitmq
+LIBS_server := -lev -ljansson -lz -lssl -lcrypto -lm \
+	$(foreach r,$(filter-out $(WITHOUT),$(OPTIONAL)),$(LIB_$(r)))
 LIBS_tests := -lcmocka $(LIBS_ctl) $(LIBS_server)
 
 # Sources ---------------------------------------------------------------------
@@ -84,12 +97,15 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 PROTOCOL := $(call obj,$(wildcard protocol/*.c))
 STORAGE := $(call obj,$(wildcard storage/*.c))
-SERVER := $(call obj,$(wildcard server/*.c server/*/*.c))
+SERVER := $(wildcard server/*.c server/*/*.c)
+SERVER := $(call obj,$(filter-out $(call without,runner_,$(SERVER)),$(SERVER)))
 CTL := $(call obj,$(wildcard client/ctl_*.c))
 CLIENT := $(filter-out $(CTL),$(call obj,$(wildcard client/*.c)))
 SUPPORT := $(call obj,$(wildcard tests/support/*.c))
 
-UNIT := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+UNIT := $(wildcard tests/unit/test_*.c)
+UNIT := $(patsubst %.c,$(B)/%,$(filter-out \
+	$(call without,test_runner_,$(UNIT)),$(UNIT)))
 FAULT := $(patsubst %.c,$(B)/%,$(wildcard tests/fault/test_*.c))
 INTEGRATION := $(patsubst %.c,$(B)/%,$(wildcard tests/integration/test_*.c))
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
@@ -115,8 +131,8 @@ HEADERS := $(wildcard protocol/*.h storage/*.h client/*.h client/*/*.h \
 SCRIPTS := .ci/run .ci/deps tests/run tests/bench/run
 MAN := $(wildcard man/*.[1-9])
 
-PROGRAMS := $(if $(SERVER),$(B)/tickd) $(if $(CTL),$(B)/tickctl)
-LIBRARIES := $(if $(CLIENT),$(B)/libtick.a $(B)/libtick.so)
+PROGRAMS := $(B)/tickd $(B)/tickctl
+LIBRARIES := $(B)/libtick.a $(B)/libtick.so
 
 # A change of flags rebuilds everything, a change of the set of files relinks:
 # both are kept in a file that is rewritten only when it would differ.
@@ -133,7 +149,7 @@ endif
 endif
 
 # All cores, unless -j was given; `make clean all` must keep its order.
-ifeq ($(filter -j%,$(MAKEFLAGS))$(filter clean,$(MAKECMDGOALS)),)
+ifeq ($(MAKELEVEL)$(filter clean,$(MAKECMDGOALS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 .DELETE_ON_ERROR:

@@ -438,19 +438,21 @@ init_watchers(struct server *s)
 	s->before_wait.data = s->sweep.data = s->frame_timer.data = s;
 	s->on_term.data = s->on_int.data = s->on_usr1.data = s->on_hup.data = s;
 	s->compression_timer.data = s;
+	/* At once: threads may wake us, and signals come, while the store is
+	 * still being recovered. */
+	ev_async_start(s->loop, &s->store_wake);
+	ev_async_start(s->loop, &s->processor_wake);
+	ev_signal_start(s->loop, &s->on_usr1);
+	ev_signal_start(s->loop, &s->on_hup);
 }
 
 static void
 start_watchers(struct server *s)
 {
-	ev_async_start(s->loop, &s->store_wake);
-	ev_async_start(s->loop, &s->processor_wake);
 	ev_prepare_start(s->loop, &s->before_wait);
 	ev_io_start(s->loop, &s->frame_timer);
 	ev_signal_start(s->loop, &s->on_term);
 	ev_signal_start(s->loop, &s->on_int);
-	ev_signal_start(s->loop, &s->on_usr1);
-	ev_signal_start(s->loop, &s->on_hup);
 	if (s->config->database_compression_interval > 0)
 		ev_timer_start(s->loop, &s->compression_timer);
 	retention_start(&s->retention);

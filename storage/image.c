@@ -7,35 +7,26 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "crc.h"
+#include "le.h"
 #include "os.h"
 
 #define IMAGE_VERSION 1u
-#define HEADER_LEN 64u
+#define HEADER_LEN IMAGE_HEADER_LEN
 #define BLOCK_HEADER_LEN 17u
 #define DEFLATE_LEVEL 1 /* the entries are short by their encoding already */
 #define WRITE_BYTES ((size_t)1 << 20)
 
-static void
-put_le(unsigned char *p, uint64_t v, size_t n)
+const char *
+image_kind_name(enum image_kind kind)
 {
-	for (size_t i = 0; i < n; i++)
-		p[i] = (unsigned char)(v >> (8 * i));
-}
+	static const char *const names[IMAGE_KIND_END] = {
+		[IMAGE_RULES] = "rules",
+		[IMAGE_JOBS] = "jobs",
+		[IMAGE_END] = "end",
+	};
 
-static uint64_t
-get_le(const unsigned char *p, size_t n)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < n; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
-}
-
-static uint32_t
-crc(uint32_t from, const unsigned char *p, size_t n)
-{
-	return (uint32_t)crc32(from, p, (uInt)n);
+	return names[kind];
 }
 
 static uint32_t
@@ -45,7 +36,7 @@ header_crc(const unsigned char h[HEADER_LEN])
 
 	memcpy(copy, h, sizeof(copy));
 	memset(copy + 12, 0, 4);
-	return crc(0, copy, sizeof(copy));
+	return crc_add(0, copy, sizeof(copy));
 }
 
 static void
@@ -53,33 +44,33 @@ header_encode(unsigned char out[HEADER_LEN], const struct image_header *h)
 {
 	memset(out, 0, HEADER_LEN);
 	memcpy(out, IMAGE_MAGIC, 8);
-	put_le(out + 8, IMAGE_VERSION, 4);
+	le_put(out + 8, IMAGE_VERSION, 4);
 	memcpy(out + 16, h->log_id, LOG_ID_LEN);
-	put_le(out + 32, h->epoch, 8);
-	put_le(out + 40, h->last_seq, 8);
-	put_le(out + 48, (uint64_t)h->created_ns, 8);
-	put_le(out + 56, h->last_execution_id, 8);
-	put_le(out + 12, header_crc(out), 4);
+	le_put(out + 32, h->epoch, 8);
+	le_put(out + 40, h->last_seq, 8);
+	le_put(out + 48, (uint64_t)h->created_ns, 8);
+	le_put(out + 56, h->last_execution_id, 8);
+	le_put(out + 12, header_crc(out), 4);
 }
 
-static int
-header_decode(const unsigned char in[HEADER_LEN], struct image_header *h,
+int
+image_header_decode(const unsigned char in[HEADER_LEN], struct image_header *h,
     struct err *e)
 {
 	if (memcmp(in, IMAGE_MAGIC, 8) != 0)
 		return err_set(e, ERR_INVALID, "not an image (bad magic)");
-	if (get_le(in + 12, 4) != header_crc(in))
+	if (le_get(in + 12, 4) != header_crc(in))
 		return err_set(e, ERR_INVALID,
 		    "damaged header (checksum does not match)");
-	if (get_le(in + 8, 4) != IMAGE_VERSION)
+	if (le_get(in + 8, 4) != IMAGE_VERSION)
 		return err_set(e, ERR_INVALID,
 		    "image format version %u is not known to this program",
-		    (unsigned)get_le(in + 8, 4));
+		    (unsigned)le_get(in + 8, 4));
 	memcpy(h->log_id, in + 16, LOG_ID_LEN);
-	h->epoch = get_le(in + 32, 8);
-	h->last_seq = get_le(in + 40, 8);
-	h->created_ns = (int64_t)get_le(in + 48, 8);
-	h->last_execution_id = get_le(in + 56, 8);
+	h->epoch = le_get(in + 32, 8);
+	h->last_seq = le_get(in + 40, 8);
+	h->created_ns = (int64_t)le_get(in + 48, 8);
+	h->last_execution_id = le_get(in + 56, 8);
 	return 0;
 }
 
@@ -281,11 +272,11 @@ end_block(struct image_writer *w, struct err *e)
 		     (const Bytef *)w->block.ptr, (uLong)w->block.len,
 		     DEFLATE_LEVEL) != Z_OK)
 		return err_nomem(e); /* the only way to fail */
-	put_le(p + 4, stored, 4);
-	put_le(p + 8, w->block.len, 4);
-	put_le(p + 12, w->n_entries, 4);
+	le_put(p + 4, stored, 4);
+	le_put(p + 8, w->block.len, 4);
+	le_put(p + 12, w->n_entries, 4);
 	p[16] = (unsigned char)w->kind;
-	put_le(p, crc(w->seed, p + 4, BLOCK_HEADER_LEN - 4 + stored), 4);
+	le_put(p, crc_add(w->seed, p + 4, BLOCK_HEADER_LEN - 4 + stored), 4);
 	w->out.len += BLOCK_HEADER_LEN + stored;
 	buf_clear(&w->block);
 	w->n_entries = 0;
@@ -380,6 +371,12 @@ struct image_reader {
 struct image_reader *
 image_open(const char *path, struct err *e)
 {
+	return image_open_as(path, NULL, e);
+}
+
+struct image_reader *
+image_open_as(const char *path, const struct image_header *h, struct err *e)
+{
 	unsigned char header[HEADER_LEN];
 	struct image_reader *r = calloc(1, sizeof(*r));
 	ssize_t n;
@@ -402,7 +399,9 @@ image_open(const char *path, struct err *e)
 		(void)err_set(e, ERR_INVALID, "not an image (too short)");
 		goto fail;
 	}
-	if (header_decode(header, &r->header, e) == -1)
+	if (h != NULL)
+		r->header = *h;
+	else if (image_header_decode(header, &r->header, e) == -1)
 		goto fail;
 	r->seed = record_seed(r->header.log_id);
 	r->stored = malloc(STORED_MAX);
@@ -463,8 +462,8 @@ read_block(struct image_reader *r, struct err *e)
 		    (long long)r->at);
 	if ((size_t)n < BLOCK_HEADER_LEN)
 		return damaged(r, "the file ends", e);
-	stored = get_le(p + 4, 4);
-	raw_len = get_le(p + 8, 4);
+	stored = le_get(p + 4, 4);
+	raw_len = le_get(p + 8, 4);
 	if (stored > STORED_MAX - BLOCK_HEADER_LEN || raw_len > IMAGE_BLOCK_MAX)
 		return damaged(r, "impossible length", e);
 	n = os_read_full(r->fd, p + BLOCK_HEADER_LEN, stored,
@@ -474,10 +473,11 @@ read_block(struct image_reader *r, struct err *e)
 		    (long long)r->at);
 	if ((size_t)n < stored)
 		return damaged(r, "the file ends", e);
-	if (get_le(p, 4) != crc(r->seed, p + 4, BLOCK_HEADER_LEN - 4 + stored))
+	if (le_get(p, 4) !=
+	    crc_add(r->seed, p + 4, BLOCK_HEADER_LEN - 4 + stored))
 		return damaged(r, "checksum does not match", e);
 	r->kind = (enum image_kind)p[16];
-	r->n_left = (uint32_t)get_le(p + 12, 4);
+	r->n_left = (uint32_t)le_get(p + 12, 4);
 	if (stored == 0)
 		inflated = 0;
 	else if (uncompress(r->raw, &inflated, p + BLOCK_HEADER_LEN,
@@ -512,4 +512,65 @@ image_next(struct image_reader *r, struct image_entry *entry, struct err *e)
 	if (r->in.bad || (r->n_left == 0 && !record_done(&r->in)))
 		return damaged(r, "an entry makes no sense", e);
 	return 1;
+}
+
+/* Whether the BLOCK_HEADER_LEN bytes at p could begin a block. */
+static bool
+plausible(const unsigned char *p)
+{
+	size_t stored = le_get(p + 4, 4);
+
+	return p[16] >= IMAGE_RULES && p[16] < IMAGE_KIND_END &&
+	    (stored == 0) == (p[16] == IMAGE_END) &&
+	    stored <= STORED_MAX - BLOCK_HEADER_LEN &&
+	    le_get(p + 8, 4) <= IMAGE_BLOCK_MAX;
+}
+
+/* Read the first valid block at or after `at`: 1, 0 or -1. */
+static int
+find_block(struct image_reader *r, off_t at, struct err *e)
+{
+	unsigned char *p = r->raw;
+	ssize_t n;
+	size_t i;
+
+	for (;;) {
+		n = os_read_full(r->fd, p, IMAGE_BLOCK_MAX, at);
+		if (n == -1)
+			return err_sys(e, ERR_STORAGE, "read at %lld",
+			    (long long)at);
+		if ((size_t)n < BLOCK_HEADER_LEN)
+			return 0;
+		for (i = 0; i + BLOCK_HEADER_LEN <= (size_t)n; i++)
+			if (plausible(p + i))
+				break;
+		at += (off_t)i;
+		if (i + BLOCK_HEADER_LEN > (size_t)n)
+			continue;
+		r->next = at++;
+		if (read_block(r, e) == 0) /* may write over p */
+			return 1;
+		if (e->code == ERR_STORAGE)
+			return -1;
+	}
+}
+
+int
+image_skip(struct image_reader *r, uint32_t *lost, struct err *e)
+{
+	size_t stored = le_get(r->stored + 4, 4);
+	uint32_t claimed = (uint32_t)le_get(r->stored + 12, 4);
+	off_t from = r->at;
+	int rc;
+
+	*lost = 0;
+	if (r->next > r->at) { /* it was read, and makes no sense */
+		*lost = r->n_left + 1;
+		r->n_left = 0;
+		return 1;
+	}
+	rc = find_block(r, from + 1, e);
+	if (rc == 1 && r->at - from == (off_t)(BLOCK_HEADER_LEN + stored))
+		*lost = claimed; /* its header is right about the length */
+	return rc;
 }

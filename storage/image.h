@@ -53,12 +53,22 @@
 #define IMAGE_BLOCK_BYTES 65536u /* a block is closed when it holds as much */
 #define IMAGE_BLOCK_MAX (IMAGE_BLOCK_BYTES + 2 * RECORD_PAYLOAD_MAX)
 
-enum image_kind { IMAGE_RULES = 1, IMAGE_JOBS = 2, IMAGE_END = 3 };
+enum image_kind {
+	IMAGE_RULES = 1,
+	IMAGE_JOBS = 2,
+	IMAGE_END = 3,
+	IMAGE_KIND_END
+};
+
+/* "rules" ...: what check and tickd-log(5) call it. */
+const char *image_kind_name(enum image_kind kind);
 
 #define IMAGE_JOB_PHASE 0x07u
 #define IMAGE_JOB_PLAN 0x08u
 #define IMAGE_JOB_RUN 0x10u
 #define IMAGE_JOB_HISTORY 0x20u
+
+#define IMAGE_HEADER_LEN 64u
 
 struct image_header {
 	unsigned char log_id[LOG_ID_LEN];
@@ -67,6 +77,10 @@ struct image_header {
 	int64_t created_ns;
 	uint64_t last_execution_id;
 };
+
+/* 0, or -1 with ERR_INVALID. */
+int image_header_decode(const unsigned char in[IMAGE_HEADER_LEN],
+    struct image_header *h, struct err *e);
 
 /* A rule or a job. Slices are valid until the next image_next. */
 struct image_entry {
@@ -99,12 +113,20 @@ struct image_reader;
 /* NULL with *e: ERR_NOT_FOUND when there is no file, ERR_INVALID when it is
  * no image or damaged, ERR_STORAGE when it cannot be read, ERR_LIMIT. */
 struct image_reader *image_open(const char *path, struct err *e);
+/* As image_open with a header that is known to be right, whatever the file
+ * has in its place. */
+struct image_reader *image_open_as(const char *path,
+    const struct image_header *h, struct err *e);
 const struct image_header *image_header(const struct image_reader *r);
 /* 1 and an entry; 0 at the end; -1 with *e as above, naming the offset. */
 int image_next(struct image_reader *r, struct image_entry *entry,
     struct err *e);
 /* Where the block being read begins. */
 off_t image_offset(const struct image_reader *r);
+/* After image_next found damage: leave that block and go on at the next valid
+ * one. 1, and *lost entries were left out (0: nobody knows how many); 0 when
+ * none follows; -1 when the file cannot be read. */
+int image_skip(struct image_reader *r, uint32_t *lost, struct err *e);
 void image_close(struct image_reader *r);
 
 #endif

@@ -2,34 +2,31 @@
 
 #include <assert.h>
 #include <string.h>
-#include <zlib.h>
+
+#include "crc.h"
+#include "le.h"
 
 #define CRC_AT 0
 #define LEN_AT 4
 #define SEQ_AT 8
 #define TYPE_AT 16
 
-static void
-put_le(unsigned char *p, uint64_t v, size_t n)
+const char *
+record_type_name(enum record_type type)
 {
-	for (size_t i = 0; i < n; i++)
-		p[i] = (unsigned char)(v >> (8 * i));
-}
+	static const char *const names[RECORD_TYPE_END] = {
+		[RECORD_MARK] = "mark",
+		[RECORD_JOB_SET] = "set",
+		[RECORD_JOB_REMOVE] = "remove",
+		[RECORD_JOB_TRIGGER] = "trigger",
+		[RECORD_JOB_START] = "start",
+		[RECORD_JOB_FINISH] = "finish",
+		[RECORD_RULE_SET] = "rule_set",
+		[RECORD_RULE_REMOVE] = "rule_remove",
+		[RECORD_RULE_PAUSE] = "rule_pause",
+	};
 
-static uint64_t
-get_le(const unsigned char *p, size_t n)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < n; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
-}
-
-static uint32_t
-crc(uint32_t from, const unsigned char *p, size_t n)
-{
-	return (uint32_t)crc32(from, p, (uInt)n);
+	return names[type];
 }
 
 static uint32_t
@@ -39,7 +36,7 @@ header_crc(const unsigned char h[LOG_HEADER_LEN])
 
 	memcpy(copy, h, sizeof(copy));
 	memset(copy + 12, 0, 4);
-	return crc(0, copy, sizeof(copy));
+	return crc_add(0, copy, sizeof(copy));
 }
 
 void
@@ -47,23 +44,23 @@ log_header_encode(unsigned char out[LOG_HEADER_LEN], const struct log_header *h)
 {
 	memset(out, 0, LOG_HEADER_LEN);
 	memcpy(out, LOG_MAGIC, 8);
-	put_le(out + 8, LOG_VERSION, 4);
+	le_put(out + 8, LOG_VERSION, 4);
 	memcpy(out + 16, h->log_id, LOG_ID_LEN);
-	put_le(out + 32, h->epoch, 8);
-	put_le(out + 40, h->first_seq, 8);
-	put_le(out + 48, (uint64_t)h->created_ns, 8);
-	put_le(out + 12, header_crc(out), 4);
+	le_put(out + 32, h->epoch, 8);
+	le_put(out + 40, h->first_seq, 8);
+	le_put(out + 48, (uint64_t)h->created_ns, 8);
+	le_put(out + 12, header_crc(out), 4);
 }
 
 int
 log_header_decode(const unsigned char in[LOG_HEADER_LEN], struct log_header *h,
     struct err *e)
 {
-	uint64_t version = get_le(in + 8, 4);
+	uint64_t version = le_get(in + 8, 4);
 
 	if (memcmp(in, LOG_MAGIC, 8) != 0)
 		return err_set(e, ERR_INVALID, "not a tickd log (bad magic)");
-	if (get_le(in + 12, 4) != header_crc(in))
+	if (le_get(in + 12, 4) != header_crc(in))
 		return err_set(e, ERR_INVALID,
 		    "damaged header (checksum does not match)");
 	if (version != LOG_VERSION)
@@ -71,16 +68,16 @@ log_header_decode(const unsigned char in[LOG_HEADER_LEN], struct log_header *h,
 		    "log format version %u is not known to this program",
 		    (unsigned)version);
 	memcpy(h->log_id, in + 16, LOG_ID_LEN);
-	h->epoch = get_le(in + 32, 8);
-	h->first_seq = get_le(in + 40, 8);
-	h->created_ns = (int64_t)get_le(in + 48, 8);
+	h->epoch = le_get(in + 32, 8);
+	h->first_seq = le_get(in + 40, 8);
+	h->created_ns = (int64_t)le_get(in + 48, 8);
 	return 0;
 }
 
 uint32_t
 record_seed(const unsigned char log_id[LOG_ID_LEN])
 {
-	return crc(0, log_id, LOG_ID_LEN);
+	return crc_add(0, log_id, LOG_ID_LEN);
 }
 
 size_t
@@ -104,7 +101,7 @@ record_end(struct buf *out, size_t start, enum record_type type)
 	p = (unsigned char *)out->ptr + start;
 	n = out->len - start - RECORD_HEADER_LEN;
 	assert(n <= RECORD_PAYLOAD_MAX);
-	put_le(p + LEN_AT, n, 4);
+	le_put(p + LEN_AT, n, 4);
 	p[TYPE_AT] = (unsigned char)type;
 }
 
@@ -115,7 +112,7 @@ put(struct buf *out, uint64_t v, size_t n)
 
 	if (p == NULL)
 		return;
-	put_le((unsigned char *)p, v, n);
+	le_put((unsigned char *)p, v, n);
 	out->len += n;
 }
 
@@ -167,26 +164,26 @@ record_put_text(struct buf *out, struct slice s)
 size_t
 record_seal(unsigned char *p, uint32_t seed, uint64_t seq, bool group_first)
 {
-	size_t n = RECORD_HEADER_LEN + get_le(p + LEN_AT, 4);
+	size_t n = RECORD_HEADER_LEN + le_get(p + LEN_AT, 4);
 
-	put_le(p + SEQ_AT, seq, 8);
+	le_put(p + SEQ_AT, seq, 8);
 	p[TYPE_AT] &= (unsigned char)~RECORD_GROUP_FIRST;
 	if (group_first)
 		p[TYPE_AT] |= RECORD_GROUP_FIRST;
-	put_le(p + CRC_AT, crc(seed, p + LEN_AT, n - LEN_AT), 4);
+	le_put(p + CRC_AT, crc_add(seed, p + LEN_AT, n - LEN_AT), 4);
 	return n;
 }
 
 uint64_t
 record_peek_seq(const unsigned char *p)
 {
-	return get_le(p + SEQ_AT, 8);
+	return le_get(p + SEQ_AT, 8);
 }
 
 void
 record_view(const unsigned char *p, struct record *r)
 {
-	size_t n = get_le(p + LEN_AT, 4);
+	size_t n = le_get(p + LEN_AT, 4);
 
 	r->type = (enum record_type)(p[TYPE_AT] & ~RECORD_GROUP_FIRST);
 	r->group_first = (p[TYPE_AT] & RECORD_GROUP_FIRST) != 0;
@@ -203,15 +200,15 @@ record_decode(const unsigned char *p, size_t n, uint32_t seed, struct record *r)
 
 	if (n < RECORD_HEADER_LEN)
 		return RECORD_SHORT;
-	payload_len = get_le(p + LEN_AT, 4);
+	payload_len = le_get(p + LEN_AT, 4);
 	type = p[TYPE_AT] & ~RECORD_GROUP_FIRST;
 	if (payload_len > RECORD_PAYLOAD_MAX || type < RECORD_MARK ||
 	    type >= RECORD_TYPE_END)
 		return RECORD_BAD;
 	if (n - RECORD_HEADER_LEN < payload_len)
 		return RECORD_SHORT;
-	if (get_le(p + CRC_AT, 4) !=
-	    crc(seed, p + LEN_AT, RECORD_HEADER_LEN + payload_len - LEN_AT))
+	if (le_get(p + CRC_AT, 4) !=
+	    crc_add(seed, p + LEN_AT, RECORD_HEADER_LEN + payload_len - LEN_AT))
 		return RECORD_BAD;
 	record_view(p, r);
 	return RECORD_VALID;
@@ -245,7 +242,7 @@ get(struct record_reader *r, size_t n)
 {
 	const unsigned char *p = take(r, n);
 
-	return p == NULL ? 0 : get_le(p, n);
+	return p == NULL ? 0 : le_get(p, n);
 }
 
 unsigned

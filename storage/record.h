@@ -91,6 +91,9 @@ enum record_type {
 	RECORD_TYPE_END
 };
 
+/* "set", "rule_pause" ...: what dump, check and tickd-log(5) call it. */
+const char *record_type_name(enum record_type type);
+
 #define RECORD_SET_EVERY 0x01u
 #define RECORD_SET_CRON 0x02u
 #define RECORD_SET_ZONE 0x04u
@@ -105,6 +108,7 @@ enum record_type {
 #define RECORD_FINISH_RETRY 0x02u
 #define RECORD_FINISH_FLAGS 0x03u
 #define RECORD_OUTCOME_SUCCESS 1u /* the others: enum run_outcome */
+#define RECORD_EXIT_NONE (-1)	  /* it has no exit status */
 
 struct log_header {
 	unsigned char log_id[LOG_ID_LEN];

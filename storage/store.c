@@ -15,7 +15,10 @@
 #include "tstamp.h"
 #include "wal.h"
 
-#define KICK_BYTES 32768u
+#define KICK_BYTES 32768u /* a good write */
+#define WARM_OPS 16u
+#define WARM_JOBS 65536u /* a smaller index is in the cache as it is */
+
 #define SLOTS (1u << 17)
 #define SLOT_CLAIMED 0x8000u /* somebody waits: nobody may pass him */
 #define SLOT_COUNT 0x7fffu
@@ -792,6 +795,31 @@ count(struct store *s, const struct batch *b)
 	stats->bytes += b->records.len;
 }
 
+/*
+ * Fetch what the next ops will need of a large index into the cache, for all
+ * of them at once. Names in ascending order find it there anyway.
+ */
+static void
+warm(const struct store *s, const struct batch *b, size_t from)
+{
+	struct slice name[WARM_OPS];
+	bool ascending = true;
+	size_t n = 0;
+
+	if (s->jobs.index.n < WARM_JOBS)
+		return;
+	for (size_t i = from; i < b->n_ops && n < WARM_OPS; i++) {
+		struct record r;
+
+		op_record(b, &b->ops[i], &r);
+		name[n++] = record_subject(r.type, r.payload);
+		if (n > 1 && slice_cmp(name[n - 2], name[n - 1]) > 0)
+			ascending = false;
+	}
+	if (!ascending)
+		radix_warm(&s->jobs.index, name, n);
+}
+
 bool
 store_poll(struct store *s)
 {
@@ -803,8 +831,11 @@ store_poll(struct store *s)
 		/* The disk goes on while this batch is applied. */
 		commit_kick(s->commit, 1);
 		count(s, b);
-		for (size_t i = 0; i < b->n_ops; i++)
+		for (size_t i = 0; i < b->n_ops; i++) {
+			if (i % WARM_OPS == 0)
+				warm(s, b, i);
 			finish_op(s, b, &b->ops[i]);
+		}
 		commit_recycle(s->commit, b);
 		any = true;
 	}

@@ -25,6 +25,12 @@ struct executor {
 	char *shell_path;
 	struct strings shell_args;
 	size_t max_output;
+	/* Without a timeout in its rule, how long a run may wait for its
+	 * connection, and then for each answer. */
+	int64_t network_limit_ns;
+
+	/* The runners' own, made by the first run that needs it. */
+	struct http *http;
 
 	/* It runs. Not called for a run that could not be started. */
 	void (*started)(struct execution *x);
@@ -49,6 +55,7 @@ struct execution {
 
 	/* The runners' own. */
 	struct child child;
+	void *own;
 };
 
 void execution_init(struct execution *x, struct executor *executor);

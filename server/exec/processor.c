@@ -36,6 +36,8 @@ enum {
  * two milliseconds. */
 #define ORDERS_PER_TURN 4
 
+#define NETWORK_LIMIT_NS INT64_C(30000000000)
+
 enum order_kind { ORDER_RUN, ORDER_CANCEL, ORDER_KILL };
 
 struct order {
@@ -203,6 +205,9 @@ copy_options(struct processor *p, const struct processor_options *o,
 	p->wake = o->wake;
 	p->wake_arg = o->wake_arg;
 	ex->max_output = o->max_output;
+	ex->network_limit_ns = o->network_limit_ns > 0
+	    ? o->network_limit_ns
+	    : NETWORK_LIMIT_NS;
 	ex->started = on_started;
 	ex->ended = on_ended;
 	ex->arg = p;
@@ -295,6 +300,7 @@ processor_free(struct processor *p)
 			drop_run(r.event.run);
 	queue_free(p->orders);
 	queue_free(p->reports);
+	runners_close(&p->executor);
 	if (p->executor.loop != NULL)
 		ev_loop_destroy(p->executor.loop);
 	launcher_fini(&p->executor.launcher);

@@ -21,6 +21,9 @@ struct processor_options {
 	const struct strings *shell_args; /* words before the command; copied */
 	unsigned max_inflight;
 	size_t max_output; /* bytes kept of each stream of a run */
+	/* How long a run of a rule without a timeout may wait for a network
+	 * connection, and then for each answer; 0: 30 s. */
+	int64_t network_limit_ns;
 	/* Called on the processor thread when processor_take has something
 	 * new, once for several; only wakes main (ev_async_send). */
 	void (*wake)(void *arg);

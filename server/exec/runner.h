@@ -10,6 +10,7 @@
 #include "rule_spec.h"
 
 struct execution;
+struct executor;
 
 struct runner_ops {
 	/*
@@ -22,12 +23,23 @@ struct runner_ops {
 	/* Make it end, with force at once; execution_end follows, now or
 	 * later. May be called again. */
 	void (*stop)(struct execution *x, bool force);
+
+	/* Free what it made for all runs, if anything. No run is left; the
+	 * processor's thread does not run any more. May be NULL. */
+	void (*close)(struct executor *ex);
 };
 
 extern const struct runner_ops runner_shell;
 extern const struct runner_ops runner_direct;
+extern const struct runner_ops runner_http;
+extern const struct runner_ops runner_redis;
+extern const struct runner_ops runner_amqp;
+extern const struct runner_ops runner_awf;
 
 /* NULL: that runner is not built in. */
 const struct runner_ops *runner_find(enum runner r);
+
+/* Close them all. */
+void runners_close(struct executor *ex);
 
 #endif

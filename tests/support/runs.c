@@ -33,7 +33,7 @@ wake(void *arg)
 }
 
 static void
-start(unsigned max_inflight)
+start(unsigned max_inflight, int64_t network_limit_ns)
 {
 	char minus_c[] = "-c";
 	const struct strings args = { .bytes = minus_c,
@@ -43,6 +43,7 @@ start(unsigned max_inflight)
 		.shell_args = &args,
 		.max_inflight = max_inflight,
 		.max_output = RUNS_MAX_OUTPUT,
+		.network_limit_ns = network_limit_ns,
 		.wake = wake,
 		.wake_arg = &runs.woken };
 	struct err e;
@@ -84,7 +85,7 @@ runs_setup(void **state)
 	assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 	runs.files_before = runs_open_files();
 	assert_int_equal(sem_init(&runs.woken, 0, 0), 0);
-	start(64);
+	start(64, 0);
 	return 0;
 }
 
@@ -106,7 +107,14 @@ void
 runs_restart(unsigned max_inflight)
 {
 	processor_stop(runs.processor);
-	start(max_inflight);
+	start(max_inflight, 0);
+}
+
+void
+runs_restart_limited(int64_t network_limit_ns)
+{
+	processor_stop(runs.processor);
+	start(64, network_limit_ns);
 }
 
 struct processor *

@@ -97,8 +97,40 @@ tells_what_cannot_be_started(void **state)
 	    "cannot enter directory /no/such: No such file or directory");
 	expect_not_started("direct\ttrue\t--\tuser=no_such_user", RUN_EXIT_NONE,
 	    "no user no_such_user");
-	expect_not_started("awf\tflow", RUN_EXIT_NONE,
-	    "runner awf is not built in");
+	expect_not_started("agent", RUN_EXIT_NONE,
+	    "runner agent is not built in");
+}
+
+static void
+runs_awf(void **state)
+{
+	static const char script[] = "#!/bin/sh\n"
+				     "for w; do echo \"<$w>\"; done\n";
+	char dir[] = "/tmp/test_processor.XXXXXX", path[64], all[4096];
+	char *old = strdup(getenv("PATH"));
+	int fd;
+
+	(void)state;
+	assert_non_null(old);
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/awf", dir);
+	(void)snprintf(all, sizeof(all), "%s:%s", dir, old);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+	assert_int_equal(write(fd, script, sizeof(script) - 1),
+	    sizeof(script) - 1);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(setenv("PATH", all, 1), 0);
+	runs_restart(1);
+	runs_expect(runs_run("awf\tnight ly\t--input\tk=a b\t--input\tx="),
+	    RUN_SUCCESS, 0,
+	    "<run>\n<night ly>\n<--input>\n<k=a b>\n"
+	    "<--input>\n<x=>\n");
+	assert_int_equal(setenv("PATH", old, 1), 0);
+	free(old);
+	assert_int_equal(unlink(path), 0);
+	expect_not_started("awf\tnightly", 127,
+	    "cannot execute awf: No such file or directory");
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static void
@@ -389,6 +421,7 @@ main(void)
 		TEST(tells_failures),
 		TEST(counts_the_codes_of_success),
 		TEST(tells_what_cannot_be_started),
+		TEST(runs_awf),
 		TEST(refuses_a_sandbox_it_lacks),
 		TEST(gives_the_environment),
 		TEST(refuses_a_payload_no_environment_holds),

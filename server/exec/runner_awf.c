@@ -1,0 +1,23 @@
+#include "program.h"
+#include "runner.h"
+
+/*
+ * awf <workflow> [--input k=v ...]: the program awf, searched in the server's
+ * PATH, is given the workflow and its inputs word by word.
+ */
+static int
+awf_start(struct execution *x)
+{
+	static char awf[] = "awf", verb[] = "run";
+	struct words *argv = program_argv(x);
+
+	words_add(argv, awf);
+	words_add(argv, verb);
+	words_add_list(argv, &x->run->spec->args);
+	return program_start(x);
+}
+
+const struct runner_ops runner_awf = {
+	.start = awf_start,
+	.stop = program_stop,
+};

@@ -43,63 +43,13 @@ wait_until(int64_t ns)
 		;
 }
 
-/* The content of a file in the server's folder; "" when it is not there. */
-static const char *
-content(const struct daemon *d, const char *name)
-{
-	static char text[8192];
-	int fd = open(daemon_path(d, name), O_RDONLY | O_CLOEXEC);
-	ssize_t n = 0;
-
-	if (fd != -1) {
-		n = read(fd, text, sizeof(text) - 1);
-		assert_true(n >= 0);
-		(void)close(fd);
-	}
-	text[n] = '\0';
-	return text;
-}
-
-/* Wait for a file to have so many lines. */
-static void
-wait_lines(const struct daemon *d, const char *name, size_t lines)
-{
-	const struct timespec pause = { .tv_nsec = NS_PER_MS };
-	const char *p;
-	size_t n;
-	int left;
-
-	for (left = DEADLINE_MS; left > 0; left--) {
-		n = 0;
-		for (p = content(d, name); (p = strchr(p, '\n')) != NULL; p++)
-			n++;
-		if (n >= lines)
-			return;
-		(void)nanosleep(&pause, NULL);
-	}
-	fail_msg("%s: never %zu lines", name, lines);
-}
-
 static void
 kill_written_pid(const struct daemon *d, const char *name)
 {
-	pid_t pid = (pid_t)strtol(content(d, name), NULL, 10);
+	pid_t pid = (pid_t)strtol(daemon_content(d, name), NULL, 10);
 
 	assert_true(pid > 1);
 	(void)kill(-pid, SIGKILL);
-}
-
-/* `<id> RULE SET rule prefix shell "command"`, in the server's folder. */
-static void
-shell_rule(struct wire *w, const struct daemon *d, const char *rule,
-    const char *pattern, const char *command)
-{
-	char request[1024];
-
-	(void)snprintf(request, sizeof(request),
-	    "1 RULE SET %s %s shell \"cd %s; %s\"", rule, pattern, d->dir,
-	    command);
-	wire_ask(w, request, "1 OK");
 }
 
 static void
@@ -111,7 +61,7 @@ test_shell(void **state)
 	char expected[256], request[128];
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "rule.a", "a.",
+	wire_shell_rule(&w, d, "rule.a", "a.",
 	    "echo $TICK_JOB,$TICK_RULE,$TICK_EXECUTION_NS,$TICK_ATTEMPT,"
 	    "$TICK_PAYLOAD > out; echo $TICK_EXECUTION_ID > id");
 	due = wall_ns() + 300 * NS_PER_MS;
@@ -121,8 +71,8 @@ test_shell(void **state)
 	wire_until(&w, "1 GET a.1", "1 OK executed ");
 	(void)snprintf(expected, sizeof(expected), "a.1,rule.a,%lld,1,p q\n",
 	    (long long)due);
-	assert_string_equal(content(d, "out"), expected);
-	assert_true(strtoull(content(d, "id"), NULL, 10) > 0);
+	assert_string_equal(daemon_content(d, "out"), expected);
+	assert_true(strtoull(daemon_content(d, "id"), NULL, 10) > 0);
 
 	assert_int_equal(wire_row_u64(&w, "1 INFO a.1", "execution_ns"), due);
 	started = (int64_t)wire_row_u64(&w, "1 INFO a.1", "last_start_ns");
@@ -154,7 +104,7 @@ test_direct(void **state)
 	wire_ask(&w, request, "1 OK");
 	wire_ask(&w, "1 SET a now", "1 OK");
 	wire_until(&w, "1 GET a", "1 OK failed ");
-	assert_string_equal(content(d, "out"), "b c||$HOME|");
+	assert_string_equal(daemon_content(d, "out"), "b c||$HOME|");
 	assert_string_equal(wire_row(&w, "1 INFO a", "last_exit"), "3");
 	assert_string_equal(wire_row(&w, "1 INFO a", "last_outcome"),
 	    "failure");
@@ -168,7 +118,7 @@ test_bad_ends(void **state)
 	struct wire w;
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "r.kill", "kill", "kill -9 $$");
+	wire_shell_rule(&w, d, "r.kill", "kill", "kill -9 $$");
 	wire_ask(&w, "1 RULE SET r.none none direct /no/such/program", "1 OK");
 	wire_ask(&w, "1 RULE SET r.net net http GET http://127.0.0.1:1/",
 	    "1 OK");
@@ -208,7 +158,7 @@ test_order(void **state)
 
 	daemon_set(d, "processor.max_inflight=1");
 	wire_start(&w, d);
-	shell_rule(&w, d, "r", "j", "echo $TICK_JOB >> out");
+	wire_shell_rule(&w, d, "r", "j", "echo $TICK_JOB >> out");
 	due = wall_ns() + 300 * NS_PER_MS;
 	wire_sendf(&w,
 	    "1 SET jc %lld\n1 SET ja %lld\n1 SET jb %lld\n1 SET jd %lld\n",
@@ -216,7 +166,7 @@ test_order(void **state)
 	for (i = 0; i < 4; i++)
 		wire_expect(&w, "1 OK");
 	wire_until(&w, "1 GET jc", "1 OK executed ");
-	assert_string_equal(content(d, "out"), "jd\nja\njb\njc\n");
+	assert_string_equal(daemon_content(d, "out"), "jd\nja\njb\njc\n");
 	wire_stop(&w, d);
 }
 
@@ -227,21 +177,21 @@ test_rule_choice(void **state)
 	struct wire w;
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "r.short", "a", "echo short >> $TICK_JOB");
-	shell_rule(&w, d, "r.tie2", "a.b", "echo tie2 >> $TICK_JOB");
-	shell_rule(&w, d, "r.tie1", "a.b", "echo tie1 >> $TICK_JOB");
+	wire_shell_rule(&w, d, "r.short", "a", "echo short >> $TICK_JOB");
+	wire_shell_rule(&w, d, "r.tie2", "a.b", "echo tie2 >> $TICK_JOB");
+	wire_shell_rule(&w, d, "r.tie1", "a.b", "echo tie1 >> $TICK_JOB");
 	wire_ask(&w, "1 SET a.b.1 now", "1 OK");
 	wire_ask(&w, "1 SET a.c now", "1 OK");
 	wire_ask(&w, "1 SET b now", "1 OK");
 	wire_until(&w, "1 GET a.b.1", "1 OK executed ");
-	assert_string_equal(content(d, "a.b.1"), "tie1\n");
+	assert_string_equal(daemon_content(d, "a.b.1"), "tie1\n");
 	wire_until(&w, "1 GET a.c", "1 OK executed ");
-	assert_string_equal(content(d, "a.c"), "short\n");
+	assert_string_equal(daemon_content(d, "a.c"), "short\n");
 	wire_until(&w, "1 GET b", "1 OK failed ");
 	wire_ask(&w, "1 REMOVERULE r.tie1", "1 OK");
 	wire_ask(&w, "1 RUN a.b.1", "1 OK");
-	wait_lines(d, "a.b.1", 2);
-	assert_string_equal(content(d, "a.b.1"), "tie1\ntie2\n");
+	daemon_wait_lines(d, "a.b.1", 2);
+	assert_string_equal(daemon_content(d, "a.b.1"), "tie1\ntie2\n");
 	wire_stop(&w, d);
 }
 
@@ -252,11 +202,11 @@ test_run(void **state)
 	struct wire w;
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "r", "a", "echo $$ > pid; read x < fifo");
+	wire_shell_rule(&w, d, "r", "a", "echo $$ > pid; read x < fifo");
 	assert_int_equal(mkfifo(daemon_path(d, "fifo"), 0600), 0);
 	wire_ask(&w, "1 SET a +1h", "1 OK");
 	wire_ask(&w, "1 RUN a", "1 OK");
-	wait_lines(d, "pid", 1);
+	daemon_wait_lines(d, "pid", 1);
 	wire_ask_start(&w, "1 GET a", "1 OK triggered ");
 	wire_ask_start(&w, "1 RUN a", "1 ERROR conflict ");
 	assert_int_equal(wire_row_u64(&w, "1 STAT", "executions_inflight"), 1);
@@ -274,10 +224,10 @@ test_set_while_running(void **state)
 	struct wire w;
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "r", "a", "echo $$ > pid; read x < fifo");
+	wire_shell_rule(&w, d, "r", "a", "echo $$ > pid; read x < fifo");
 	assert_int_equal(mkfifo(daemon_path(d, "fifo"), 0600), 0);
 	wire_ask(&w, "1 SET a now", "1 OK");
-	wait_lines(d, "pid", 1);
+	daemon_wait_lines(d, "pid", 1);
 	wire_ask(&w, "1 SET a 4102444800000000000", "1 OK");
 	wire_ask(&w, "1 GET a", "1 OK planned 4102444800000000000");
 	kill_written_pid(d, "pid");
@@ -289,7 +239,7 @@ test_set_while_running(void **state)
 	/* REMOVE leaves the run to finish, and the job is gone. */
 	assert_int_equal(unlink(daemon_path(d, "pid")), 0);
 	wire_ask(&w, "1 RUN a", "1 OK");
-	wait_lines(d, "pid", 1);
+	daemon_wait_lines(d, "pid", 1);
 	wire_ask(&w, "1 REMOVE a", "1 OK");
 	wire_ask_start(&w, "1 GET a", "1 ERROR not_found ");
 	kill_written_pid(d, "pid");
@@ -338,7 +288,7 @@ test_due_while_down(void **state)
 	int64_t due;
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "r", "a", "echo x >> out");
+	wire_shell_rule(&w, d, "r", "a", "echo x >> out");
 	due = wall_ns() + 200 * NS_PER_MS;
 	(void)snprintf(request, sizeof(request), "1 SET a %lld",
 	    (long long)due);
@@ -352,7 +302,7 @@ test_due_while_down(void **state)
 	/* and not again */
 	wire_start(&w, d);
 	wire_ask_start(&w, "1 GET a", "1 OK executed ");
-	assert_string_equal(content(d, "out"), "x\n");
+	assert_string_equal(daemon_content(d, "out"), "x\n");
 	wire_stop(&w, d);
 }
 
@@ -363,17 +313,17 @@ test_running_at_crash(void **state)
 	struct wire w;
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "r", "a",
+	wire_shell_rule(&w, d, "r", "a",
 	    "mkdir first && w=1; echo $$ >> pid; test -z $w || read x < fifo");
 	assert_int_equal(mkfifo(daemon_path(d, "fifo"), 0600), 0);
 	wire_ask(&w, "1 SET a now", "1 OK");
-	wait_lines(d, "pid", 1);
+	daemon_wait_lines(d, "pid", 1);
 	daemon_kill(d);
 	wire_close(&w);
 	kill_written_pid(d, "pid");
 	wire_start(&w, d);
 	wire_until(&w, "1 GET a", "1 OK executed ");
-	wait_lines(d, "pid", 2);
+	daemon_wait_lines(d, "pid", 2);
 	wire_stop(&w, d);
 }
 
@@ -417,7 +367,7 @@ test_output_drained(void **state)
 	struct wire w;
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "r", "a",
+	wire_shell_rule(&w, d, "r", "a",
 	    "head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2");
 	wire_ask(&w, "1 SET a now", "1 OK");
 	wire_until(&w, "1 GET a", "1 OK executed ");
@@ -432,10 +382,10 @@ test_left_behind(void **state)
 	struct wire w;
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "r", "a", "sleep 1000 & echo $! > pid; exit 0");
+	wire_shell_rule(&w, d, "r", "a", "sleep 1000 & echo $! > pid; exit 0");
 	wire_ask(&w, "1 SET a now", "1 OK");
 	wire_until(&w, "1 GET a", "1 OK executed ");
-	(void)kill((pid_t)strtol(content(d, "pid"), NULL, 10), SIGKILL);
+	(void)kill((pid_t)strtol(daemon_content(d, "pid"), NULL, 10), SIGKILL);
 	wire_stop(&w, d);
 }
 
@@ -446,15 +396,16 @@ test_drain(void **state)
 	struct wire w;
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "r", "a", "echo 1 >> out; sleep 0.3; echo 2 >> out");
+	wire_shell_rule(&w, d, "r", "a",
+	    "echo 1 >> out; sleep 0.3; echo 2 >> out");
 	wire_ask(&w, "1 SET a now", "1 OK");
-	wait_lines(d, "out", 1);
+	daemon_wait_lines(d, "out", 1);
 	wire_stop(&w, d);
-	assert_string_equal(content(d, "out"), "1\n2\n");
+	assert_string_equal(daemon_content(d, "out"), "1\n2\n");
 	wire_start(&w, d);
 	wire_ask_start(&w, "1 GET a", "1 OK executed ");
 	wire_stop(&w, d);
-	assert_string_equal(content(d, "out"), "1\n2\n");
+	assert_string_equal(daemon_content(d, "out"), "1\n2\n");
 }
 
 static void
@@ -466,14 +417,14 @@ test_many_runs(void **state)
 	int i;
 
 	wire_start(&w, d);
-	shell_rule(&w, d, "r", "a", "echo $TICK_EXECUTION_ID >> ids");
+	wire_shell_rule(&w, d, "r", "a", "echo $TICK_EXECUTION_ID >> ids");
 	for (i = 0; i < N; i++)
 		wire_sendf(&w, "1 SET a%d now\n", i);
 	for (i = 0; i < N; i++)
 		wire_expect(&w, "1 OK");
 	while (wire_row_u64(&w, "1 STAT", "jobs_executed") != N)
 		;
-	wait_lines(d, "ids", N);
+	daemon_wait_lines(d, "ids", N);
 	assert_int_equal(wire_row_u64(&w, "1 STAT", "jobs_total"), N);
 	wire_stop(&w, d);
 }

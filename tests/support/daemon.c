@@ -300,6 +300,42 @@ daemon_fini(struct daemon *d)
 	free(d->log);
 }
 
+const char *
+daemon_content(const struct daemon *d, const char *name)
+{
+	static char text[8192];
+	int fd = open(daemon_path(d, name), O_RDONLY | O_CLOEXEC);
+	ssize_t n = 0;
+
+	if (fd != -1) {
+		n = read(fd, text, sizeof(text) - 1);
+		assert_true(n >= 0);
+		(void)close(fd);
+	}
+	text[n] = '\0';
+	return text;
+}
+
+void
+daemon_wait_lines(const struct daemon *d, const char *name, size_t lines)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	const char *p;
+	size_t n;
+	int left;
+
+	for (left = DEADLINE_MS; left > 0; left--) {
+		n = 0;
+		for (p = daemon_content(d, name); (p = strchr(p, '\n')) != NULL;
+		     p++)
+			n++;
+		if (n >= lines)
+			return;
+		(void)nanosleep(&pause, NULL);
+	}
+	fail_msg("%s: never %zu lines", name, lines);
+}
+
 int
 daemon_setup(void **state)
 {

@@ -63,6 +63,13 @@ void daemon_wait_log(struct daemon *d, const char *text);
 /* `dir/name`, valid until the fourth call after. */
 const char *daemon_path(const struct daemon *d, const char *name);
 
+/* The content of a file in its directory, at most 8191 bytes; "" when it is
+ * not there. Valid until the next call. */
+const char *daemon_content(const struct daemon *d, const char *name);
+
+/* Wait until a file has so many lines. */
+void daemon_wait_lines(const struct daemon *d, const char *name, size_t lines);
+
 /* Setup and teardown of a cmocka test whose state is a struct daemon, made
  * but not started; DAEMON_TEST is such a test. */
 int daemon_setup(void **state);

@@ -331,3 +331,15 @@ wire_play(struct wire *w, const struct step *steps)
 		free(reply);
 	}
 }
+
+void
+wire_shell_rule(struct wire *w, const struct daemon *d, const char *rule,
+    const char *pattern, const char *command)
+{
+	char request[1024];
+
+	(void)snprintf(request, sizeof(request),
+	    "1 RULE SET %s %s shell \"cd %s; %s\"", rule, pattern, d->dir,
+	    command);
+	wire_ask(w, request, "1 OK");
+}

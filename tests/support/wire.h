@@ -67,6 +67,11 @@ void wire_until(struct wire *w, const char *request, const char *start);
 const char *wire_row(struct wire *w, const char *request, const char *key);
 uint64_t wire_row_u64(struct wire *w, const char *request, const char *key);
 
+/* RULE SET a rule with the runner shell; the command runs in the server's
+ * folder. */
+void wire_shell_rule(struct wire *w, const struct daemon *d, const char *rule,
+    const char *pattern, const char *command);
+
 /* The whole reply to a request, up to the line with OK or ERROR, newlines
  * included. Owned by the caller. */
 char *wire_reply(struct wire *w, const char *request);

@@ -36,6 +36,25 @@ static const struct field query_fields[] = {
 	{ NULL, FIELD_TEXT },
 };
 
+static const struct field executions_fields[] = {
+	{ "execution_id", FIELD_NUMBER },
+	{ "job", FIELD_TEXT },
+	{ "rule", FIELD_WORD },
+	{ "state", FIELD_TEXT },
+	{ "attempt", FIELD_NUMBER },
+	{ "pid", FIELD_NUMBER },
+	{ "started_ns", FIELD_TIME },
+	{ "cpu_ms", FIELD_NUMBER },
+	{ "rss_bytes", FIELD_NUMBER },
+	{ NULL, FIELD_TEXT },
+};
+
+static const struct field output_fields[] = {
+	{ "stream", FIELD_TEXT },
+	{ "line", FIELD_TEXT },
+	{ NULL, FIELD_TEXT },
+};
+
 static const struct field history_fields[] = {
 	{ "execution_id", FIELD_NUMBER },
 	{ "started_ns", FIELD_TIME },
@@ -106,6 +125,8 @@ static const struct view views[CMD_COUNT] = {
 	[CMD_GET] = { VIEW_VALUES, get_fields },
 	[CMD_INFO] = { VIEW_PAIRS, info_fields },
 	[CMD_QUERY] = { VIEW_ROWS, query_fields },
+	[CMD_EXECUTIONS] = { VIEW_ROWS, executions_fields },
+	[CMD_OUTPUT] = { VIEW_ROWS, output_fields },
 	[CMD_HISTORY] = { VIEW_ROWS, history_fields },
 	[CMD_RULE_GET] = { VIEW_PAIRS, rule_fields },
 	[CMD_RULE_OPTIONS] = { VIEW_PAIRS, rule_fields },

@@ -316,6 +316,30 @@ read_history(struct request *r, struct err *e)
 }
 
 static int
+read_cancel(struct request *r, struct err *e)
+{
+	r->u.cancel.job = r->args[0];
+	r->u.cancel.force = r->n_args == 2;
+	if (r->n_args == 2 && !token_is_word(r->args[1], "FORCE"))
+		return err_quote(e, ERR_INVALID, r->args[1], "unknown option");
+	return token_is_identifier(r->args[0], "job", e) ? 0 : -1;
+}
+
+static int
+read_output(struct request *r, struct err *e)
+{
+	struct request_output *o = &r->u.output;
+
+	o->job = r->args[0];
+	o->execution_id = 0;
+	if (r->n_args == 2 &&
+	    token_u64(r->args[1], UINT64_MAX, &o->execution_id) == -1)
+		return err_quote(e, ERR_INVALID, r->args[1],
+		    "invalid execution id");
+	return token_is_identifier(o->job, "job", e) ? 0 : -1;
+}
+
+static int
 read_rule_set(struct request *r, struct err *e)
 {
 	struct request_rule_set *s = &r->u.rule_set;
@@ -346,6 +370,10 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 		return read_query(r, e);
 	case CMD_HISTORY:
 		return read_history(r, e);
+	case CMD_CANCEL:
+		return read_cancel(r, e);
+	case CMD_OUTPUT:
+		return read_output(r, e);
 	case CMD_RULE_SET:
 		return read_rule_set(r, e);
 	case CMD_GET:
@@ -359,6 +387,7 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 	case CMD_RULE_RESUME:
 	case CMD_REMOVERULE:
 		return read_name(r, "rule", e);
+	case CMD_EXECUTIONS:
 	case CMD_LISTRULES:
 		if (r->n_args == 0)
 			return 0;

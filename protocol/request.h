@@ -54,6 +54,16 @@ struct request_history {
 	uint64_t limit; /* NO_LIMIT: none */
 };
 
+struct request_cancel {
+	struct slice job;
+	bool force;
+};
+
+struct request_output {
+	struct slice job;
+	uint64_t execution_id; /* 0: the newest */
+};
+
 struct request_rule_set {
 	struct slice rule;
 	struct slice pattern;
@@ -71,13 +81,15 @@ struct request {
 		struct request_set set;
 		struct request_query query;
 		struct request_history history;
+		struct request_cancel cancel;
+		struct request_output output;
 		struct request_rule_set rule_set;
 		/* The one identifier: GET, INFO, REMOVE, RUN, RULE GET, RULE
 		 * OPTIONS (its pairs are args from 1 on), RULE PAUSE, RULE
 		 * RESUME, REMOVERULE. */
 		struct slice name;
-		/* AUTH secret, PING word, LISTRULES prefix, BACKUP path; ptr
-		 * NULL when not given. */
+		/* AUTH secret, PING word, EXECUTIONS and LISTRULES
+		 * prefix, BACKUP path; ptr NULL when not given. */
 		struct slice text;
 	} u;
 };

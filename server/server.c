@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -71,6 +72,25 @@ submit_run(void *ctx, struct run *run)
 	return processor_submit(s->processor, run);
 }
 
+static void
+cancel_run(void *ctx, uint64_t execution_id, bool force)
+{
+	struct server *s = ctx;
+
+	processor_cancel(s->processor, execution_id, force);
+}
+
+static uint64_t
+random_number(void *ctx)
+{
+	uint64_t r = 0;
+
+	(void)ctx;
+	/* Without it the wait is 0, which is as good as any. */
+	(void)!getrandom(&r, sizeof(r), GRND_NONBLOCK);
+	return r;
+}
+
 /* A word in the log about each compression that has ended. */
 static void
 watch_compression(struct server *s)
@@ -114,8 +134,11 @@ on_processor_wake(struct ev_loop *loop, ev_async *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	while (processor_take(s->processor, &event))
+	while (processor_take(s->processor, &event)) {
+		if (event.kind == RUN_FINISHED)
+			outputs_keep(s->outputs, event.run);
 		sched_run_event(s->sched, &event);
+	}
 }
 
 static void
@@ -298,6 +321,7 @@ server_reload(struct server *s, struct err *e)
 	config_fini(&c);
 	if (auth != NULL)
 		adopt_auth(s, auth);
+	zones_reload(s->zones);
 	LOG_INFO("reloaded");
 	return 0;
 }
@@ -391,11 +415,16 @@ open_scheduler(struct server *s, struct err *e)
 		.store = s->store,
 		.framerate = c->database_framerate,
 		.max_inflight = c->processor_max_inflight,
+		.zones = s->zones,
 		.submit = submit_run,
+		.cancel = cancel_run,
+		.random = random_number,
 		.ctx = s,
 	};
 
-	if ((s->processor = processor_start(&po, e)) == NULL ||
+	s->outputs = outputs_new(c->processor_output_memory, e);
+	if (s->outputs == NULL ||
+	    (s->processor = processor_start(&po, e)) == NULL ||
 	    (s->sched = sched_new(&so, e)) == NULL ||
 	    sched_recover(s->sched, os->wall_ns(), e) == -1)
 		return fail(s, EXIT_RUNTIME);
@@ -493,7 +522,9 @@ server_init(struct server *s, const struct options *o, const struct config *c,
 	s->loop = ev_loop_new(EVFLAG_AUTO);
 	s->input = malloc(INPUT_BYTES);
 	s->line = malloc(LINE_MAX_CEILING);
-	if (s->loop == NULL || s->input == NULL || s->line == NULL)
+	s->zones = zones_new(NULL);
+	if (s->loop == NULL || s->input == NULL || s->line == NULL ||
+	    s->zones == NULL)
 		return err_nomem(e);
 	if (load_auth(s, e) == -1 || open_frame_timer(s, e) == -1)
 		return -1;
@@ -541,9 +572,11 @@ server_fini(struct server *s)
 	if (s->processor != NULL)
 		processor_stop(s->processor);
 	sched_free(s->sched);
+	outputs_free(s->outputs);
 	store_close(s->store);
 	if (s->frame_fd != -1)
 		(void)close(s->frame_fd);
+	zones_free(s->zones);
 	sandboxes_free(&s->sandboxes);
 	auth_free(s->auth);
 	token_fini(&s->tokens);

@@ -13,12 +13,14 @@
 #include "auth.h"
 #include "config.h"
 #include "options.h"
+#include "outputs.h"
 #include "processor.h"
 #include "retention.h"
 #include "sandbox.h"
 #include "sched.h"
 #include "store.h"
 #include "token.h"
+#include "zone.h"
 
 struct conn;
 struct listener;
@@ -38,6 +40,8 @@ struct server {
 	struct sched *sched;
 	struct processor *processor;
 	struct sandboxes sandboxes;
+	struct zones *zones;
+	struct outputs *outputs;
 	int64_t started_mono_ns;
 	bool draining;
 	int exit_code;

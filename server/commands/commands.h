@@ -6,11 +6,19 @@
 
 handler cmd_auth, cmd_ping, cmd_hello, cmd_help, cmd_whoami, cmd_quit;
 handler cmd_set, cmd_get, cmd_info, cmd_query, cmd_remove, cmd_run;
-handler cmd_history;
+handler cmd_cancel, cmd_executions, cmd_history, cmd_output;
 handler cmd_rule_set, cmd_rule_get, cmd_rule_options;
 handler cmd_rule_pause, cmd_rule_resume, cmd_removerule, cmd_listrules;
 handler cmd_stat;
 handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
+
+/* Wait when a decision about this job must: see store_busy. True: return
+ * WAIT. */
+bool job_must_wait(struct conn *c, struct slice job, bool decides);
+/* The job of a request that only reads; NULL with *e. */
+const struct job *job_find(struct conn *c, struct slice id, struct err *e);
+/* Append the word for how a run ended. */
+void put_exit(struct buf *out, const struct record_run *run);
 
 /* The prefix that a list may show: within `asked` and the client's namespace.
  * False when that is nothing. */

@@ -1,7 +1,9 @@
-/* Which handler a row of the command table has. */
+/* Which handler a row of the command table has, and what handlers share. */
 #include "commands.h"
 
 #include "auth.h"
+#include "reply.h"
+#include "run.h"
 
 handler *const handlers[CMD_COUNT] = {
 	[CMD_AUTH] = cmd_auth,
@@ -16,7 +18,10 @@ handler *const handlers[CMD_COUNT] = {
 	[CMD_QUERY] = cmd_query,
 	[CMD_REMOVE] = cmd_remove,
 	[CMD_RUN] = cmd_run,
+	[CMD_CANCEL] = cmd_cancel,
+	[CMD_EXECUTIONS] = cmd_executions,
 	[CMD_HISTORY] = cmd_history,
+	[CMD_OUTPUT] = cmd_output,
 	[CMD_RULE_SET] = cmd_rule_set,
 	[CMD_RULE_GET] = cmd_rule_get,
 	[CMD_RULE_OPTIONS] = cmd_rule_options,
@@ -43,4 +48,39 @@ visible_prefix(const struct conn *c, struct slice asked, struct slice *prefix)
 	if (slice_has_prefix(namespace, asked))
 		*prefix = namespace;
 	return slice_has_prefix(*prefix, namespace);
+}
+
+bool
+job_must_wait(struct conn *c, struct slice job, bool decides)
+{
+	uint32_t slot = store_slot(STORE_JOB, job);
+
+	if (!store_busy(c->server->store, slot, decides))
+		return false;
+	conn_wait(c, slot);
+	return true;
+}
+
+const struct job *
+job_find(struct conn *c, struct slice id, struct err *e)
+{
+	struct jobs *jobs = store_jobs(c->server->store);
+	uint32_t ref;
+
+	if (!allowed(c, id, "job", e))
+		return NULL;
+	if ((ref = jobs_find(jobs, id)) == JOB_NONE) {
+		(void)err_set(e, ERR_NOT_FOUND, "no such job");
+		return NULL;
+	}
+	return jobs_get(jobs, ref);
+}
+
+void
+put_exit(struct buf *out, const struct record_run *run)
+{
+	if (run->outcome == RUN_NONE || run->exit == RUN_EXIT_NONE)
+		reply_str(out, "-");
+	else
+		reply_i64(out, run->exit);
 }

@@ -1,4 +1,4 @@
-/* SET GET INFO QUERY REMOVE RUN HISTORY */
+/* SET GET INFO QUERY REMOVE RUN */
 #include "commands.h"
 
 #include "history.h"
@@ -7,34 +7,6 @@
 #include "reply.h"
 #include "run.h"
 #include "tstamp.h"
-
-/* Wait when a decision about this job must: see store_busy. */
-static bool
-must_wait(struct conn *c, struct slice job, bool decides)
-{
-	uint32_t slot = store_slot(STORE_JOB, job);
-
-	if (!store_busy(c->server->store, slot, decides))
-		return false;
-	conn_wait(c, slot);
-	return true;
-}
-
-/* The job of a request that only reads; NULL with *e. */
-static const struct job *
-find(struct conn *c, struct slice id, struct err *e)
-{
-	struct jobs *jobs = store_jobs(c->server->store);
-	uint32_t ref;
-
-	if (!allowed(c, id, "job", e))
-		return NULL;
-	if ((ref = jobs_find(jobs, id)) == JOB_NONE) {
-		(void)err_set(e, ERR_NOT_FOUND, "no such job");
-		return NULL;
-	}
-	return jobs_get(jobs, ref);
-}
 
 int
 cmd_set(struct conn *c, const struct request *r, struct err *e)
@@ -55,7 +27,7 @@ cmd_set(struct conn *c, const struct request *r, struct err *e)
 		return err_set(e, ERR_INVALID,
 		    "%s is not available in this version",
 		    q->every_ns != 0 ? "EVERY" : "CRON");
-	if (must_wait(c, q->job, q->nx || q->xx))
+	if (job_must_wait(c, q->job, q->nx || q->xx))
 		return WAIT;
 	if (q->nx || q->xx) {
 		known = jobs_find(store_jobs(s->store), q->job) != JOB_NONE;
@@ -70,7 +42,7 @@ cmd_set(struct conn *c, const struct request *r, struct err *e)
 int
 cmd_get(struct conn *c, const struct request *r, struct err *e)
 {
-	const struct job *job = find(c, r->u.name, e);
+	const struct job *job = job_find(c, r->u.name, e);
 	struct buf *out;
 
 	if (job == NULL)
@@ -112,15 +84,6 @@ put_plan(struct buf *out, struct slice id, const struct job_plan *plan)
 				  : slice_of(plan->payload, plan->payload_len));
 }
 
-static void
-put_exit(struct buf *out, const struct record_run *run)
-{
-	if (run->outcome == RUN_NONE || run->exit == RUN_EXIT_NONE)
-		reply_str(out, "-");
-	else
-		reply_i64(out, run->exit);
-}
-
 /* The last run: the one that goes on, as far as it is known, else the newest
  * that has ended. */
 static void
@@ -158,7 +121,7 @@ put_last_run(struct buf *out, struct slice id, const struct job *job)
 int
 cmd_info(struct conn *c, const struct request *r, struct err *e)
 {
-	const struct job *job = find(c, r->u.name, e);
+	const struct job *job = job_find(c, r->u.name, e);
 	struct server *s = c->server;
 	struct slice id = r->id;
 	const struct rule *rule;
@@ -237,9 +200,9 @@ cmd_remove(struct conn *c, const struct request *r, struct err *e)
 
 	if (!allowed(c, r->u.name, "job", e))
 		return FAILED;
-	if (must_wait(c, r->u.name, true))
+	if (job_must_wait(c, r->u.name, true))
 		return WAIT;
-	if (find(c, r->u.name, e) == NULL)
+	if (job_find(c, r->u.name, e) == NULL)
 		return FAILED;
 	return conn_asked(c, store_remove(c->server->store, r->u.name, &w, e));
 }
@@ -251,43 +214,7 @@ cmd_run(struct conn *c, const struct request *r, struct err *e)
 
 	if (!allowed(c, r->u.name, "job", e))
 		return FAILED;
-	if (must_wait(c, r->u.name, true))
+	if (job_must_wait(c, r->u.name, true))
 		return WAIT;
 	return conn_asked(c, sched_run_job(c->server->sched, r->u.name, &w, e));
-}
-
-static void
-put_run(struct buf *out, struct slice id, const struct record_run *run)
-{
-	reply_begin(out, id);
-	reply_u64(out, run->execution_id);
-	reply_i64(out, run->started_ns);
-	reply_i64(out, run->ended_ns);
-	reply_str(out, run_outcome_word((enum run_outcome)run->outcome));
-	put_exit(out, run);
-	reply_u64(out, run->attempt);
-	if (run->rule.len == 0)
-		reply_str(out, "-");
-	else
-		reply_word(out, run->rule);
-	reply_end(out);
-}
-
-int
-cmd_history(struct conn *c, const struct request *r, struct err *e)
-{
-	const struct job *job = find(c, r->u.history.job, e);
-	uint64_t left = r->u.history.limit;
-	struct record_reader in;
-	struct record_run run;
-	struct buf *out;
-
-	if (job == NULL)
-		return FAILED;
-	out = conn_reply(c);
-	record_read(&in, job_history(job));
-	for (; left > 0 && history_next(&in, &run); left--)
-		put_run(out, r->id, &run);
-	reply_ok(out, r->id);
-	return HANDLED;
 }

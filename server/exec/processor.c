@@ -116,6 +116,7 @@ on_started(struct execution *x)
 	struct run_event event = {
 		.kind = RUN_STARTED,
 		.execution_id = x->run->execution_id,
+		.owner = x->run->owner,
 		.pid = x->pid,
 		.started_ns = x->run->started_ns,
 	};
@@ -130,6 +131,7 @@ on_ended(struct execution *x, struct run *run)
 	struct run_event event = {
 		.kind = RUN_FINISHED,
 		.execution_id = run->execution_id,
+		.owner = run->owner,
 		.run = run,
 	};
 
@@ -205,9 +207,8 @@ copy_options(struct processor *p, const struct processor_options *o,
 	p->wake = o->wake;
 	p->wake_arg = o->wake_arg;
 	ex->max_output = o->max_output;
-	ex->network_limit_ns = o->network_limit_ns > 0
-	    ? o->network_limit_ns
-	    : NETWORK_LIMIT_NS;
+	ex->network_limit_ns =
+	    o->network_limit_ns > 0 ? o->network_limit_ns : NETWORK_LIMIT_NS;
 	ex->started = on_started;
 	ex->ended = on_ended;
 	ex->arg = p;

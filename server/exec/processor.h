@@ -35,6 +35,7 @@ enum run_event_kind { RUN_STARTED, RUN_FINISHED };
 struct run_event {
 	enum run_event_kind kind;
 	uint64_t execution_id;
+	void *owner;	    /* of the run */
 	pid_t pid;	    /* RUN_STARTED: 0 when it is no process */
 	int64_t started_ns; /* RUN_STARTED */
 	struct run *run;    /* RUN_FINISHED: ownership comes back */

@@ -1,8 +1,9 @@
 /*
  * The scheduler: takes due jobs out of the plan, finds their rule, holds or
- * queues them, hands them to the processor, and records what became of them.
- * It reads no clock and does no I/O: `now_ns` (wall clock) is an argument,
- * records go to the store, runs through a callback. Main thread.
+ * queues them, hands them to the processor, and records what became of them:
+ * over and over when they fail or recur. It does no I/O: records go to the
+ * store, runs through a callback, and the clock is that of struct os. Main
+ * thread.
  */
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
@@ -20,14 +21,17 @@
 
 struct sched;
 
-/* Hand a run to the processor: see processor_submit. */
-typedef bool sched_submit_cb(void *ctx, struct run *run);
+struct zones;
 
 struct sched_options {
 	struct store *store; /* borrowed; its hooks become the scheduler's */
 	uint32_t framerate;
 	unsigned max_inflight;
-	sched_submit_cb *submit;
+	struct zones *zones; /* borrowed */
+	/* Orders to the processor: see processor_submit and _cancel. */
+	bool (*submit)(void *ctx, struct run *run);
+	void (*cancel)(void *ctx, uint64_t execution_id, bool force);
+	uint64_t (*random)(void *ctx);
 	void *ctx;
 };
 
@@ -60,13 +64,46 @@ void sched_run_event(struct sched *s, const struct run_event *event);
 int sched_run_job(struct sched *s, struct slice job,
     const struct store_waiter *w, struct err *e);
 
+/*
+ * CANCEL <job>. 0: its runs have been told to end. 1: it had not begun, and
+ * the waiter will be told. -1 with ERR_NOT_FOUND, ERR_CONFLICT (nothing to be
+ * cancelled), ERR_STORAGE or ERR_LIMIT. The job must not be busy in the store.
+ */
+int sched_cancel(struct sched *s, struct slice job, bool force,
+    const struct store_waiter *w, struct err *e);
+
+/*
+ * All executions there are when the list begins, in no particular order. A
+ * cursor stays valid whatever ends in between; who began it must end it.
+ */
+struct sched_cursor {
+	struct execution *at; /* NULL: at the end */
+	uint64_t end;
+	struct sched_cursor *other, **back;
+};
+
+struct sched_row {
+	uint64_t execution_id;
+	struct slice job; /* this and rule: until the scheduler is called */
+	const char *rule;
+	const char *state; /* NULL: neither queued nor running at present */
+	uint32_t attempt;
+	pid_t pid;	    /* 0: none */
+	int64_t started_ns; /* 0: not yet */
+};
+
+void sched_list_begin(struct sched *s, struct sched_cursor *c);
+/* The next; false at the end. */
+bool sched_list_next(struct sched_cursor *c, struct sched_row *row);
+void sched_list_end(struct sched_cursor *c);
+
 /* No run starts from now on; those that go on are recorded. */
 void sched_drain(struct sched *s);
 /* Whether all that was started has been recorded. */
 bool sched_idle(const struct sched *s);
 
 /* Why a job that is due does not run: `-`, `paused`, `storage` ... */
-const char *sched_hold_word(const struct sched *s, const struct job *job,
+const char *sched_hold_word(struct sched *s, const struct job *job,
     int64_t now_ns);
 
 struct sched_stats {

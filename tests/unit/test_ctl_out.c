@@ -320,7 +320,7 @@ test_completion(void **state)
 	char *script = printed(help_bash);
 
 	(void)state;
-	assert_non_null(strstr(script, " query remove run history rule "));
+	assert_non_null(strstr(script, " query remove run cancel "));
 	assert_non_null(strstr(script, "words=\"set get "));
 	assert_non_null(strstr(script, "--status --after --limit\""));
 	free(script);

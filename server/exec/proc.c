@@ -1,0 +1,58 @@
+#include "proc.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NS_PER_S INT64_C(1000000000)
+
+/* Fields of /proc/<pid>/stat, counted from the one behind the name. */
+enum { FIELD_UTIME = 11, FIELD_CSTIME = 14, FIELD_RSS = 21, FIELDS };
+
+/* The numbers behind the name, which is in parentheses and may hold any. */
+static int
+read_fields(const char *stat, long long field[FIELDS])
+{
+	const char *p = strrchr(stat, ')');
+	char *end;
+
+	if (p == NULL || p[1] != ' ' || p[2] == '\0')
+		return -1;
+	field[0] = 0; /* the state, a letter */
+	p += 3;
+	for (int i = 1; i < FIELDS; i++) {
+		field[i] = strtoll(p, &end, 10);
+		if (end == p)
+			return -1;
+		p = end;
+	}
+	return 0;
+}
+
+void
+proc_use(pid_t pid, struct proc_use *use)
+{
+	long long field[FIELDS], ticks = 0;
+	char path[64], stat[1024];
+	ssize_t n;
+	int fd;
+
+	memset(use, 0, sizeof(*use));
+	(void)snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return;
+	n = read(fd, stat, sizeof(stat) - 1);
+	(void)close(fd); /* only read */
+	if (n <= 0)
+		return;
+	stat[n] = '\0';
+	if (read_fields(stat, field) == -1)
+		return;
+	for (int i = FIELD_UTIME; i <= FIELD_CSTIME; i++)
+		ticks += field[i];
+	use->cpu_ns = ticks * (NS_PER_S / sysconf(_SC_CLK_TCK));
+	use->rss_bytes =
+	    (size_t)field[FIELD_RSS] * (size_t)sysconf(_SC_PAGESIZE);
+}

@@ -1,0 +1,70 @@
+/*
+ * CANCEL. What has not begun ends by a record; what runs is left to the
+ * processor, whose result will say so.
+ */
+#include "sched_internal.h"
+
+#include "os.h"
+
+static void
+stop(struct sched *s, struct execution *x, bool force)
+{
+	x->stopping = true;
+	if (x->state == EXECUTION_RUNNING)
+		s->options.cancel(s->options.ctx, x->id, force);
+	/* else: it will not be submitted when its record is durable */
+}
+
+/* Stop all runs of the job, those of earlier plans too: how many. */
+static size_t
+stop_running(struct sched *s, struct slice job, bool force)
+{
+	size_t n = 0;
+
+	for (struct execution *x = s->running.first; x != NULL; x = x->next) {
+		if (!slice_eq(execution_job(x), job))
+			continue;
+		stop(s, x, force);
+		n++;
+	}
+	return n;
+}
+
+static bool
+has_begun(const struct execution *x)
+{
+	return x->state != EXECUTION_HELD && x->state != EXECUTION_READY &&
+	    x->state != EXECUTION_RETRYING;
+}
+
+int
+sched_cancel(struct sched *s, struct slice id, bool force,
+    const struct store_waiter *w, struct err *e)
+{
+	uint32_t ref = jobs_find(s->jobs, id);
+	int64_t now_ns = os->wall_ns();
+	struct requester *r = NULL;
+	struct execution *x;
+	const struct job *job;
+	size_t stopped;
+
+	if (ref == JOB_NONE)
+		return err_set(e, ERR_NOT_FOUND, "no such job");
+	job = jobs_get(s->jobs, ref);
+	x = job->extra == NULL ? NULL : job->extra->execution;
+	if (x != NULL && x->list == &s->refused)
+		return err_set(e, ERR_STORAGE,
+		    "the logfile cannot be written, and the job waits for it");
+	if (x != NULL && !has_begun(x) && (r = requester_new(w)) == NULL)
+		return err_nomem(e);
+	stopped = stop_running(s, id, force);
+	if (r != NULL) {
+		x->requester = r;
+		journal_finish(s, x, RUN_CANCELLED, now_ns, now_ns);
+		return 1;
+	}
+	if (stopped == 0)
+		return err_set(e, ERR_CONFLICT,
+		    "the job is neither queued nor running");
+	return 0;
+}

@@ -1,0 +1,315 @@
+/*
+ * Records of executions: which one tells of a state, and what follows when it
+ * is durable or was refused.
+ */
+#include "sched_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "os.h"
+#include "tstamp.h"
+
+#define REFUSED_PAUSE_NS (100 * NS_PER_MS)
+
+struct requester *
+requester_new(const struct store_waiter *w)
+{
+	struct requester *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->waiter = *w;
+	memcpy(r->note, w->note.ptr, w->note.len);
+	r->waiter.note.ptr = r->note;
+	return r;
+}
+
+static void
+tell_requester(struct execution *x, const struct err *e)
+{
+	struct requester *r = x->requester;
+
+	if (r == NULL)
+		return;
+	x->requester = NULL;
+	r->waiter.done(r->waiter.arg, r->waiter.note, e);
+	free(r);
+}
+
+static void
+drop_run(struct execution *x)
+{
+	if (x->run == NULL)
+		return;
+	x->run->spec = NULL;
+	run_free(x->run);
+	x->run = NULL;
+}
+
+void
+journal_finish(struct sched *s, struct execution *x, enum run_outcome outcome,
+    int64_t started_ns, int64_t now_ns)
+{
+	struct run *run = calloc(1, sizeof(*run));
+
+	drop_run(x);
+	if (run != NULL) {
+		run->outcome = outcome;
+		run->exit = RUN_EXIT_NONE;
+		run->started_ns = started_ns;
+		run->ended_ns = now_ns;
+		x->run = run;
+	}
+	/* With no memory for it the record has less to tell. */
+	executions_enter(s, x, EXECUTION_FINISHING);
+	journal_record(s, x);
+}
+
+/* The job has another run now: one set beside its plan, or beside a run. */
+static void
+take_over(struct sched *s, struct execution *x)
+{
+	uint32_t ref = jobs_find(s->jobs, execution_job(x));
+	struct job_extra *extra = jobs_get(s->jobs, ref)->extra;
+	struct execution *before = extra->execution;
+
+	if (before != NULL && before != x) {
+		before->detached = true;
+		waitq_remove(&before->wait);
+	}
+	extra->execution = x;
+}
+
+static void
+triggered(struct sched *s, struct execution *x)
+{
+	int64_t now_ns = os->wall_ns();
+
+	if (x->manual || x->beside)
+		take_over(s, x);
+	if (x->run != NULL) { /* its result is known: missed */
+		executions_enter(s, x, EXECUTION_FINISHING);
+		journal_record(s, x);
+	} else if (x->rule == NULL) {
+		LOG_WARN("no_rule", LOG_STR("job", x->job));
+		journal_finish(s, x, RUN_FAILURE, now_ns, now_ns);
+	} else {
+		hold_queue(s, x);
+	}
+}
+
+static void
+started(struct sched *s, struct execution *x)
+{
+	int64_t now_ns = os->wall_ns();
+
+	if (x->stopping) /* cancelled meanwhile */
+		journal_finish(s, x, RUN_CANCELLED, now_ns, now_ns);
+	else
+		sched_submit(s, x);
+}
+
+static void
+end(struct sched *s, struct execution *x)
+{
+	uint32_t ref = jobs_find(s->jobs, execution_job(x));
+
+	if (ref != JOB_NONE) {
+		struct job *job = jobs_get(s->jobs, ref);
+
+		if (job->extra != NULL && job->extra->execution == x)
+			job->extra->execution = NULL;
+	}
+	executions_free(s, x);
+}
+
+static void
+finished(struct sched *s, struct execution *x)
+{
+	if (x->retry_at_ns == 0) {
+		end(s, x);
+		return;
+	}
+	drop_run(x);
+	retry_wait(s, x);
+}
+
+/* A client's change was refused: as if it had not asked. */
+static void
+undo(struct sched *s, struct execution *x)
+{
+	if (x->state == EXECUTION_TRIGGERING) { /* RUN */
+		executions_free(s, x);
+		return;
+	}
+	drop_run(x); /* CANCEL of what had not begun */
+	if (x->retry_at_ns != 0)
+		executions_enter(s, x, EXECUTION_RETRYING);
+	else
+		hold_queue(s, x);
+}
+
+/* The next run beside one that goes on could not be triggered. */
+static void
+overlap_later(struct sched *s, struct execution *x)
+{
+	uint32_t ref = jobs_find(s->jobs, execution_job(x));
+	struct execution *going = jobs_get(s->jobs, ref)->extra->execution;
+
+	executions_free(s, x);
+	waitq_add(&s->overlaps, &going->wait, os->wall_ns() + REFUSED_PAUSE_NS,
+	    going->id);
+}
+
+static void
+refused(struct sched *s, struct execution *x, const struct err *e)
+{
+	if (x->requester != NULL) {
+		tell_requester(x, e);
+		undo(s, x);
+		return;
+	}
+	if (x->beside && x->state == EXECUTION_TRIGGERING) {
+		overlap_later(s, x);
+		return;
+	}
+	if (s->refused.n == 0)
+		LOG_ERROR("storage_hold", LOG_STR("job", x->job), LOG_ERR(e));
+	list_remove(x);
+	list_add(&s->refused, x);
+	if (s->refused_ns == 0)
+		s->refused_ns = os->wall_ns() + REFUSED_PAUSE_NS;
+}
+
+/* The record of an execution's state is durable, or was refused. */
+static void
+recorded(void *arg, struct slice note, const struct err *e)
+{
+	struct execution *x = arg;
+	struct sched *s;
+
+	memcpy(&s, note.ptr, sizeof(s));
+	if (e != NULL) {
+		refused(s, x, e);
+		return;
+	}
+	tell_requester(x, NULL);
+	switch (x->state) {
+	case EXECUTION_TRIGGERING:
+		triggered(s, x);
+		break;
+	case EXECUTION_STARTING:
+		started(s, x);
+		break;
+	default:
+		assert(x->state == EXECUTION_FINISHING);
+		finished(s, x);
+	}
+}
+
+/* What follows for the job is decided here, at the last moment. */
+static void
+describe_finish(struct sched *s, struct execution *x, struct record_run *r)
+{
+	const struct run *run = x->run;
+	int64_t now_ns = os->wall_ns();
+
+	r->flags = x->removed ? RECORD_FINISH_ORPHAN : 0;
+	r->outcome = run == NULL ? RUN_FAILURE : run->outcome;
+	r->exit = run == NULL ? RUN_EXIT_NONE : run->exit;
+	r->started_ns = run == NULL ? now_ns : run->started_ns;
+	r->ended_ns = run == NULL ? now_ns : run->ended_ns;
+	x->retry_at_ns = 0;
+	if (x->detached)
+		return;
+	x->retry_at_ns = retry_at(s, x, now_ns);
+	if (x->retry_at_ns != 0) {
+		r->flags |= RECORD_FINISH_RETRY;
+		r->next_due_ns = x->retry_at_ns;
+	} else {
+		r->next_due_ns = recur_next(s, x, now_ns);
+	}
+}
+
+static enum record_type
+describe(struct sched *s, struct execution *x, struct record_run *r)
+{
+	*r = (struct record_run){
+		.job = execution_job(x),
+		.execution_id = x->id,
+		.attempt = x->attempt,
+		.started_ns = x->started_ns,
+	};
+	if (x->rule != NULL)
+		r->rule = slice_str(x->rule->id);
+	if (x->state == EXECUTION_STARTING)
+		return RECORD_JOB_START;
+	if (x->state == EXECUTION_TRIGGERING) {
+		r->flags = x->manual;
+		return RECORD_JOB_TRIGGER;
+	}
+	describe_finish(s, x, r);
+	return RECORD_JOB_FINISH;
+}
+
+void
+journal_record(struct sched *s, struct execution *x)
+{
+	struct store_waiter w = {
+		.done = recorded,
+		.arg = x,
+		.note = slice_of((const char *)&s, sizeof(s)),
+	};
+	enum wal_urgency urgency = WAL_TRIGGER;
+	enum record_type type;
+	struct record_run r;
+	struct err e;
+
+	if (x->requester == NULL &&
+	    store_busy(s->store, execution_slot(x), true)) {
+		/* What becomes of the job decides what there is to record. */
+		list_remove(x);
+		list_add(&s->blocked, x);
+		return;
+	}
+	type = describe(s, x, &r);
+	if (x->requester != NULL)
+		urgency = WAL_REQUEST;
+	else if (type == RECORD_JOB_FINISH)
+		urgency = WAL_RESULT;
+	if (store_run(s->store, type, &r, urgency, &w, &e) == -1)
+		refused(s, x, &e);
+}
+
+void
+journal_again(struct sched *s, struct list *from)
+{
+	struct list list = *from;
+
+	*from = (struct list){ 0 };
+	while (list.first != NULL) {
+		struct execution *x = list.first;
+
+		list.first = x->next;
+		x->list = NULL;
+		list_add(x->state == EXECUTION_STARTING ? &s->running
+							: &s->recording,
+		    x);
+		journal_record(s, x);
+	}
+}
+
+void
+journal_started(struct sched *s, struct execution *x)
+{
+	const struct store_waiter nobody = { 0 };
+	struct record_run r;
+	struct err e;
+
+	(void)describe(s, x, &r);
+	(void)store_run(s->store, RECORD_JOB_START, &r, WAL_TRIGGER, &nobody,
+	    &e); /* the run needs none if it is refused */
+}

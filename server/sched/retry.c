@@ -1,0 +1,85 @@
+/*
+ * Attempts after a failure, with exponential backoff and full jitter: the
+ * n-th comes after a random time of at most backoff * 2^(n-1), capped.
+ */
+#include "sched_internal.h"
+
+#include "tstamp.h"
+
+static int64_t
+longest_wait(const struct execution *x)
+{
+	int64_t wait = x->spec->number[OPTION_backoff];
+	int64_t max = x->spec->number[OPTION_backoff_max];
+
+	for (uint32_t n = 1; n < x->attempt && wait < max; n++)
+		wait = wait > max / 2 ? max : wait * 2;
+	return wait < max ? wait : max;
+}
+
+static bool
+wanted(const struct execution *x)
+{
+	switch (x->run == NULL ? RUN_FAILURE : x->run->outcome) {
+	case RUN_FAILURE:
+	case RUN_TIMEOUT:
+		return x->attempt <= x->spec->number[OPTION_retries];
+	case RUN_LOST:
+		return x->spec->number[OPTION_on_crash] == ON_CRASH_RERUN;
+	default:
+		return false;
+	}
+}
+
+int64_t
+retry_at(struct sched *s, const struct execution *x, int64_t now_ns)
+{
+	int64_t longest, wait;
+
+	if (x->spec == NULL || !wanted(x))
+		return 0;
+	if (x->run != NULL && x->run->outcome == RUN_LOST)
+		return now_ns;
+	longest = longest_wait(x);
+	wait = (int64_t)(s->options.random(s->options.ctx) %
+	    ((uint64_t)longest + 1));
+	return wait > TSTAMP_MAX_NS - now_ns ? TSTAMP_MAX_NS : now_ns + wait;
+}
+
+void
+retry_wait(struct sched *s, struct execution *x)
+{
+	x->attempt++;
+	x->pid = 0;
+	x->started_ns = 0;
+	executions_enter(s, x, EXECUTION_RETRYING);
+}
+
+void
+retry_release(struct sched *s, int64_t now_ns)
+{
+	/* The clock was set back: they would wait too long. As after a
+	 * restart, they go on at once. */
+	if (now_ns < s->now_ns - NS_PER_S)
+		s->retry_all = true;
+	s->now_ns = now_ns;
+	for (int i = 0; i < SCHED_SLICE && s->retries.n > 0; i++) {
+		struct execution *x = execution_of_wait(s->retries.first);
+
+		if (x->retry_at_ns > now_ns && !s->retry_all)
+			return;
+		x->retry_at_ns = 0;
+		waitq_remove(&x->wait);
+		hold_queue(s, x);
+	}
+	if (s->retries.n == 0)
+		s->retry_all = false;
+}
+
+int64_t
+retry_wake_ns(const struct sched *s, int64_t now_ns)
+{
+	if (s->retries.n == 0)
+		return SCHED_NEVER;
+	return s->retry_all ? now_ns : s->retries.first->key;
+}

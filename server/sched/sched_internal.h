@@ -1,0 +1,213 @@
+/*
+ * What the files of the scheduler share:
+ *
+ *	sched.c       due jobs in, runs out; what other modules call
+ *	executions.c  the executions themselves, their lists, EXECUTIONS
+ *	journal.c     records of what becomes of them
+ *	hold.c        paused rules, concurrency
+ *	retry.c       attempts after a failure
+ *	recur.c       the next time of a recurring job
+ *	cancel.c      CANCEL
+ *
+ * An execution is a job that is due, from the moment it is taken out of the
+ * plan until its result is durable:
+ *
+ *	triggering  its TRIGGER record is under way
+ *	held        its rule is paused, or runs as many as   } a job that is
+ *	            it may                                   } set anew or
+ *	ready       waits for its turn                       } removed takes
+ *	retrying    waits for its next attempt               } these back
+ *	starting    its START record must be durable first (on_crash=fail)
+ *	running     with the processor
+ *	finishing   its FINISH record is under way
+ *
+ * In triggering, starting and finishing a record may be refused, because the
+ * disk is full for one. The execution then waits in the list `refused` and
+ * asks again (`hold storage`); and no further job is taken meanwhile. While a
+ * change to its job is under way, it waits in `blocked` for that to end.
+ *
+ * Invariants:
+ *  S1  A job in phase taken, queued or running has exactly one execution, and
+ *      its extra points to it. Other executions are detached: their job has
+ *      been set anew or removed since they started, or has begun its next
+ *      run beside them (overlap=allow).
+ *  S2  n_inflight counts those starting and running, wherever they stand, and
+ *      is at most max_inflight.
+ *  S3  A rule has at most `limit` executions ready, starting and running,
+ *      unless the limit was lowered meanwhile.
+ */
+#ifndef SCHED_SCHED_INTERNAL_H
+#define SCHED_SCHED_INTERNAL_H
+
+#include "sched.h"
+
+#include "waitq.h"
+
+enum execution_state {
+	EXECUTION_TRIGGERING,
+	EXECUTION_HELD,
+	EXECUTION_READY,
+	EXECUTION_RETRYING,
+	EXECUTION_STARTING,
+	EXECUTION_RUNNING,
+	EXECUTION_FINISHING
+};
+
+struct list {
+	struct execution *first, *last;
+	size_t n;
+};
+
+/* What the scheduler knows of a rule; outlives the rule while executions
+ * that matched it go on. */
+struct rule_state {
+	unsigned refs;
+	char *id; /* owned */
+	bool paused;
+	int64_t limit; /* runs at once; 0: any number */
+	int64_t n_ready, n_running;
+	struct waitq held; /* by due time */
+	bool open;	   /* in sched->open, which has a reference */
+	struct rule_state *next_open;
+};
+
+struct execution {
+	uint64_t id;
+	int64_t due_ns;
+	struct execution *prev, *next;	 /* in *list */
+	struct list *list;		 /* NULL: in none */
+	struct execution *older, *newer; /* in the roster */
+	uint64_t serial;		 /* increases along the roster */
+	struct waitq_node wait;	     /* held, retrying; running: in overlaps */
+	struct rule_state *rule;     /* NULL: no rule matched */
+	struct rule_spec *spec;	     /* a reference; NULL as above */
+	struct run *run;	     /* starting: order; finishing: result */
+	struct requester *requester; /* of RUN until triggered, or of CANCEL */
+	/* The job's next time where it is known and not to be computed from
+	 * due_ns: RUN keeps the plan. 0: none. */
+	int64_t keep_due_ns;
+	int64_t began_ns;    /* its first attempt; 0: not yet */
+	int64_t started_ns;  /* this attempt; 0: not yet */
+	int64_t retry_at_ns; /* the next attempt; 0: there is none */
+	pid_t pid;	     /* 0: none, or not known yet */
+	uint32_t attempt;
+	uint32_t n_cursors; /* that stand at it */
+	uint8_t state;
+	bool manual;   /* by RUN */
+	bool beside;   /* its job had another plan, or run, when triggered */
+	bool detached; /* see S1 */
+	bool removed;  /* its job is gone */
+	bool stopping; /* cancelled while it ran */
+	uint8_t job_len;
+	char job[]; /* identifier, terminated */
+};
+
+/* The client that waits for a record. */
+struct requester {
+	struct store_waiter waiter;
+	char note[OP_NOTE_MAX];
+};
+
+struct sched {
+	struct sched_options options;
+	struct store *store;
+	struct jobs *jobs;
+	struct rules *rules;
+	struct list ready;
+	struct list running;	 /* starting, running */
+	struct list recording;	 /* triggering, finishing */
+	struct list refused;	 /* waiting to record again */
+	struct list blocked;	 /* waiting for changes to their job to end */
+	struct waitq retries;	 /* by retry_at_ns */
+	struct waitq overlaps;	 /* running, by when their job starts again */
+	struct rule_state *open; /* may let go of what they hold */
+	size_t n_held, n_inflight;
+	int64_t refused_ns; /* when to ask for the refused again; 0: none */
+	int64_t now_ns;	    /* the last tick */
+	bool retry_all;	    /* the clock was set back */
+	bool draining;
+
+	/* All executions, in the order in which they were made. */
+	struct execution *oldest, *newest;
+	uint64_t last_serial;
+	struct sched_cursor *cursors;
+};
+
+/* executions.c */
+
+/* An execution of a job under the rule it matches now, in no list yet; NULL:
+ * no memory. */
+struct execution *executions_new(struct sched *s, const struct job *job);
+void executions_free(struct sched *s, struct execution *x);
+void list_add(struct list *list, struct execution *x);
+void list_remove(struct execution *x);
+/* Move an execution to a state, and to the list that goes with it. */
+void executions_enter(struct sched *s, struct execution *x,
+    enum execution_state state);
+struct execution *execution_of_wait(struct waitq_node *node);
+struct slice execution_job(const struct execution *x);
+uint32_t execution_slot(const struct execution *x);
+/* The job whose run this is, or JOB_NONE when it has another by now. */
+uint32_t current_job(const struct sched *s, const struct execution *x);
+
+/* journal.c */
+
+/* Ask the store to record the state an execution is in. */
+void journal_record(struct sched *s, struct execution *x);
+/* Record again what had to wait. */
+void journal_again(struct sched *s, struct list *from);
+/* Record that an execution has ended without the processor. */
+void journal_finish(struct sched *s, struct execution *x,
+    enum run_outcome outcome, int64_t started_ns, int64_t now_ns);
+/* Record that an attempt begins, without waiting for it. */
+void journal_started(struct sched *s, struct execution *x);
+/* A copy of a waiter; NULL: no memory. */
+struct requester *requester_new(const struct store_waiter *w);
+
+/* sched.c */
+
+/* Hand an execution in state starting to the processor. */
+void sched_submit(struct sched *s, struct execution *x);
+
+/* hold.c */
+
+/* The state kept for a rule, made when it is first needed; NULL: no memory. */
+struct rule_state *hold_rule(struct rule *rule);
+void hold_unref(struct rule_state *rule);
+/* Where an execution goes whose job is due and known to be. */
+void hold_queue(struct sched *s, struct execution *x);
+/* Whether one more of the rule may start now. */
+bool hold_allows(const struct rule_state *rule);
+/* Hooks of the store. */
+void hold_rule_changed(void *ctx, struct rule *rule);
+void hold_rule_removed(void *ctx, struct rule *rule);
+/* The rule may have room: see hold_release. */
+void hold_open(struct sched *s, struct rule_state *rule);
+/* Make ready what need not be held any more, a slice of it. */
+void hold_release(struct sched *s);
+
+/* retry.c */
+
+/* Whether an attempt with this result is followed by another: when, else 0. */
+int64_t retry_at(struct sched *s, const struct execution *x, int64_t now_ns);
+/* Wait for the next attempt. */
+void retry_wait(struct sched *s, struct execution *x);
+/* Queue those whose time has come, a slice of them. */
+void retry_release(struct sched *s, int64_t now_ns);
+/* When there is one to be queued; SCHED_NEVER: none waits. */
+int64_t retry_wake_ns(const struct sched *s, int64_t now_ns);
+
+/* recur.c */
+
+/* The job of an execution that has ended is due next at ...; 0: no more. */
+int64_t recur_next(struct sched *s, const struct execution *x, int64_t now_ns);
+/* When the run of a due job starts. */
+int64_t recur_start_ns(const struct job *job);
+/* With overlap=queue: whether the next run waits for this one to end. */
+bool recur_waits(struct sched *s, const struct execution *x, int64_t now_ns);
+/* With overlap=allow: see that the next run starts in time. */
+void recur_watch(struct sched *s, struct execution *x);
+/* Start what is due beside a run that goes on, a slice of it. */
+void recur_overlap(struct sched *s, int64_t now_ns);
+
+#endif

@@ -550,9 +550,11 @@ fold(const char *path, uint64_t limit_seq, const atomic_bool *stop,
 		more = f->more;
 		clear(f);
 	} while (rc == 0 && more);
-	if (rc == 0 &&
-	    (os->unlink(f->old) == -1 || os_sync_folder(f->old) == -1))
+	if (rc == 0 && os->unlink(f->old) == -1)
 		rc = err_sys(e, ERR_STORAGE, "unlink %s", f->old);
+	if (rc == 0)
+		(void)os_sync_folder(f->old); /* if it comes back, the image
+					       * covers it */
 	free(f);
 	return rc;
 }

@@ -530,7 +530,9 @@ zone_parse(const unsigned char *bytes, size_t n, struct err *e)
 		write_out(z, &f, last);
 	tidy(z);
 	smaller = realloc(z, sizeof(*z) + sizeof(z->change[0]) * z->n);
-	return smaller == NULL ? z : smaller;
+	if (smaller != NULL)
+		z = smaller;
+	return z;
 }
 
 /* --- those that are loaded --- */

@@ -253,17 +253,15 @@ struct runner {
 	int64_t last_ns; /* the last time it ran */
 };
 
-/* A minute in which it runs, or doesn't: schedule_cron must say so. */
+/* It runs at s, and did not since the last time: so schedule_cron must say,
+ * when asked at any time in between. */
 static void
-check_minute(struct runner *r, struct prng *p, const char *zone,
-    const struct zone *z, int64_t s, bool runs)
+check_run(struct runner *r, struct prng *p, const char *zone,
+    const struct zone *z, int64_t s)
 {
 	int64_t now_ns = s * NS_PER_S, from_ns, next_ns;
-	uint32_t span;
+	uint32_t span = (uint32_t)((now_ns - r->last_ns) / NS_PER_S);
 
-	if (!runs)
-		return;
-	span = (uint32_t)((now_ns - r->last_ns) / NS_PER_S);
 	from_ns = r->last_ns + prng_below(p, span) * NS_PER_S +
 	    prng_below(p, (uint32_t)NS_PER_S);
 	if (!schedule_cron(&r->cron, z, r->last_ns, &next_ns) ||
@@ -278,7 +276,7 @@ static void
 walk(const char *zone, const struct zone *z, struct prng *p, int64_t start)
 {
 	struct runner r[EXPRESSIONS];
-	int64_t reached = libc_local(start), local, next_ns, s;
+	int64_t reached = libc_local(start), local, next_ns, s = start;
 	struct err e;
 	int i, k;
 
@@ -292,9 +290,10 @@ walk(const char *zone, const struct zone *z, struct prng *p, int64_t start)
 	for (k = 1; k <= WARM_UP_MINUTES + WALK_MINUTES; k++) {
 		s = start + k * INT64_C(60);
 		local = libc_local(s);
-		for (i = 0; i < EXPRESSIONS && k > WARM_UP_MINUTES; i++)
-			check_minute(&r[i], p, zone, z, s,
-			    matches_between(&r[i].model, reached, local));
+		for (i = 0; i < EXPRESSIONS && k > WARM_UP_MINUTES; i++) {
+			if (matches_between(&r[i].model, reached, local))
+				check_run(&r[i], p, zone, z, s);
+		}
 		reached = local > reached ? local : reached;
 	}
 	for (i = 0; i < EXPRESSIONS; i++) {
@@ -303,7 +302,7 @@ walk(const char *zone, const struct zone *z, struct prng *p, int64_t start)
 	}
 }
 
-/* A day of those years before which the offset is another than after it. */
+/* A day, of those years, whose end has another offset than its beginning. */
 static bool
 find_change(struct prng *p, int64_t *day)
 {

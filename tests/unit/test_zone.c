@@ -151,15 +151,13 @@ test_gaps_and_repeats(void **state)
 		    "2026-10-04T02:30:00+11:00" },
 		{ "Australia/Lord_Howe", "2026-04-05T01:30:00",
 		    "2026-04-05T01:30:00+11:00" },
-		{ "Europe/Berlin", "2250-03-30T02:30:00",
-		    "2250-03-31T02:30:00+02:00" },
 	};
 	const struct zone *z = get("Europe/Berlin");
 	int64_t autumn = at("2026-10-25T02:00:00+01:00");
 	size_t i;
 
 	(void)state;
-	for (i = 0; i + 1 < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (zone_first(get(rows[i].zone), local(rows[i].wall)) !=
 		    at(rows[i].first))
 			fail_msg("%s %s", rows[i].zone, rows[i].wall);
@@ -270,11 +268,10 @@ test_names(void **state)
 	static const char *const invalid[] = { "", ".", "..", "../etc/passwd",
 		"/etc/localtime", "Europe/../UTC", "Europe//Berlin",
 		"Europe/Berlin/", "Europe/.hidden", "Europe/Ber lin",
-		"Europe/Berl\xc3\xafn", "a\\b", ":UTC",
-		"Europe/Berlin012345678901234567890123456789012345678901234"
-		"5678901234567" };
+		"Europe/Berl\xc3\xafn", "a\\b", ":UTC" };
 	static const char *const unknown[] = { "Mars/Olympus", "utc-", "Europe",
 		"Europe/Berlin/Mitte" };
+	char longer[ZONE_NAME_MAX + 1];
 	struct err e;
 	size_t i;
 
@@ -285,6 +282,11 @@ test_names(void **state)
 		assert_ptr_equal(strstr(e.msg, "invalid time zone \""), e.msg);
 	}
 	assert_null(zones_get(zones, slice_of("Europe/Berlin\0", 14), &e));
+	memset(longer, 'a', sizeof(longer));
+	assert_null(zones_get(zones, slice_of(longer, sizeof(longer)), &e));
+	assert_ptr_equal(strstr(e.msg, "invalid time zone \""), e.msg);
+	assert_null(zones_get(zones, slice_of(longer, ZONE_NAME_MAX), &e));
+	assert_ptr_equal(strstr(e.msg, "unknown time zone \""), e.msg);
 	for (i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		assert_null(zones_get(zones, slice_str(unknown[i]), &e));
 		assert_int_equal(e.code, ERR_INVALID);
@@ -461,7 +463,7 @@ test_bad_files(void **state)
 		assert_string_equal(e.msg, "not a valid time zone file");
 	}
 	/* A version 1 file, which ends after its only block. */
-	n = make_file(bytes, -3600, "");
+	(void)make_file(bytes, -3600, "");
 	bytes[4] = '\0';
 	assert_non_null(z = parse(bytes, 54, &e));
 	assert_int_equal(zone_offset(z, 0), -3600);

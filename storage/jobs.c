@@ -65,8 +65,8 @@ jobs_find(const struct jobs *j, struct slice id)
 	return radix_find(&j->index, id);
 }
 
-static enum job_status
-phase_status(unsigned phase)
+enum job_status
+job_phase_status(unsigned phase)
 {
 	switch (phase) {
 	case PHASE_PLANNED:
@@ -83,7 +83,7 @@ phase_status(unsigned phase)
 enum job_status
 job_status(const struct job *job)
 {
-	return phase_status(job->phase);
+	return job_phase_status(job->phase);
 }
 
 size_t

@@ -251,7 +251,7 @@ test_sequences(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(text_sequence(slice_str(cases[i].bytes)),
+		assert_int_equal(utf8_sequence(slice_str(cases[i].bytes)),
 		    cases[i].n);
 }
 

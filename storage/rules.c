@@ -227,9 +227,8 @@ link_pattern(struct rules *r, struct rule *rule)
 	switch (radix_insert(&r->by_pattern, pattern, rule->slot, &first)) {
 	case 0:
 		return;
-	case -1:
-		assert(!"jobs_reserve");
-		return;
+	case -1: /* jobs_reserve */
+		abort();
 	}
 	head = r->slot[first];
 	for (at = &head; *at != NULL; at = &(*at)->next)

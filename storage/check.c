@@ -49,6 +49,14 @@ put_log_id(struct buf *out, const struct header *h)
 }
 
 static void
+put_count(struct buf *out, uint64_t n, const char *one, const char *many)
+{
+	buf_add_u64(out, n);
+	buf_add_byte(out, ' ');
+	buf_add_str(out, n == 1 ? one : many);
+}
+
+static void
 put_damage(struct subject *s, const char *what)
 {
 	s->damaged = true;
@@ -77,7 +85,7 @@ put_tally(struct buf *out, const struct tally *t)
 {
 	const char *separator = " (";
 
-	buf_addf(out, "%llu records", (unsigned long long)t->n);
+	put_count(out, t->n, "record", "records");
 	if (t->n == 0)
 		return;
 	buf_addf(out, ", %llu to %llu", (unsigned long long)t->first,
@@ -244,11 +252,12 @@ report_gap(struct image_check *c, const struct image_entry *next)
 		return;
 	line(c->subject);
 	buf_add_str(out, c->why.msg);
+	buf_add_str(out, "; ");
 	if (c->lost_unknown)
-		buf_add_str(out, "; an unknown number of entries is lost");
+		buf_add_str(out, "an unknown number of entries");
 	else
-		buf_addf(out, "; %llu entries are lost",
-		    (unsigned long long)c->lost);
+		put_count(out, c->lost, "entry", "entries");
+	buf_add_str(out, " lost");
 	if (c->order.len > 0) {
 		buf_add_str(out, ", behind ");
 		token_quote(out, slice_of(c->order.id, c->order.len));
@@ -333,11 +342,12 @@ report_image(struct image_check *c)
 	line(c->subject);
 	buf_add_str(out, "image of log ");
 	put_log_id(out, h);
-	buf_addf(out,
-	    ", up to record %llu, %llu rules, %llu jobs, %lld bytes\n",
-	    (unsigned long long)h->image.last_seq,
-	    (unsigned long long)c->n_of[IMAGE_RULES],
-	    (unsigned long long)c->n_of[IMAGE_JOBS], (long long)h->size);
+	buf_addf(out, ", up to record %llu, ",
+	    (unsigned long long)h->image.last_seq);
+	put_count(out, c->n_of[IMAGE_RULES], "rule", "rules");
+	buf_add_str(out, ", ");
+	put_count(out, c->n_of[IMAGE_JOBS], "job", "jobs");
+	buf_addf(out, ", %lld bytes\n", (long long)h->size);
 	if (c->gaps > GAPS_MAX) {
 		line(c->subject);
 		buf_addf(out, "and %u damaged places more\n",

@@ -52,12 +52,15 @@ folder_teardown(void **state)
 const char *
 folder_path(const struct folder *f, const char *name)
 {
-	static char paths[8][160];
+	static char paths[16][160];
 	static unsigned next;
-	char *path = paths[next++ % 8];
+	char path[160];
 
-	(void)snprintf(path, sizeof(paths[0]), "%s/%s", f->dir, name);
-	return path;
+	(void)snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	for (size_t i = 0; i < 16; i++)
+		if (strcmp(paths[i], path) == 0)
+			return paths[i];
+	return strcpy(paths[next++ % 16], path);
 }
 
 unsigned char *

@@ -24,7 +24,7 @@ struct folder {
 
 int folder_setup(void **state);
 int folder_teardown(void **state);
-/* `dir/name`, valid until the eighth call after. */
+/* `dir/name`, valid until 16 others were asked for. */
 const char *folder_path(const struct folder *f, const char *name);
 
 #define FOLDER_TEST(f) \

@@ -11,6 +11,7 @@
 #include "ctl_json.h"
 #include "ctl_out.h"
 #include "ctl_text.h"
+#include "utf8.h"
 
 #define MAX_WORDS 8
 

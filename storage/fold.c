@@ -156,6 +156,15 @@ read_segment(struct fold *f, uint64_t limit_seq, struct err *e)
 	}
 	if (result == SCAN_DAMAGED || result == SCAN_FAILED)
 		rc = -1;
+	/* All of it was durable when the next segment began: here a torn
+	 * tail is damage too, and must not be lost with the segment. */
+	if (rc == 0 && !f->more && s.next_seq < limit_seq)
+		rc = err_set(e, ERR_INVALID,
+		    "%s is damaged at offset %lld: it ends with record %llu, "
+		    "but the next segment begins with %llu",
+		    f->old, (long long)s.at,
+		    (unsigned long long)(s.next_seq - 1),
+		    (unsigned long long)limit_seq);
 	scan_close(&s);
 	return rc;
 }

@@ -92,10 +92,10 @@ put_options(struct buf *out, const struct rule_spec *spec)
 				&pair))
 				break;
 			record_put_text(out, buf_slice(&pair));
+			if (pair.failed) /* which buf_clear forgets */
+				out->failed = true;
 		}
 	}
-	if (pair.failed)
-		out->failed = true;
 	if (!out->failed) {
 		out->ptr[count_at] = (char)(n & 0xff);
 		out->ptr[count_at + 1] = (char)(n >> 8);

@@ -64,7 +64,7 @@ __wrap_strdup(const char *s)
 static struct box box;
 static struct rule_spec *spec;
 static char folder[] = "/tmp/test_nomem.XXXXXX";
-static char path[sizeof(folder) + 8];
+static char path[sizeof(folder) + 8], lock[sizeof(path) + 8];
 
 static int
 setup(void **state)
@@ -73,6 +73,7 @@ setup(void **state)
 	memcpy(folder + sizeof(folder) - 7, "XXXXXX", 6);
 	assert_non_null(mkdtemp(folder));
 	(void)snprintf(path, sizeof(path), "%s/log", folder);
+	(void)snprintf(lock, sizeof(lock), "%s.lock", path);
 	spec = box_spec("shell true -- retries=3 env=A=1 env=B=2");
 	box_init(&box);
 	return 0;
@@ -87,8 +88,7 @@ teardown(void **state)
 	box_fini(&box);
 	rule_spec_unref(spec);
 	(void)unlink(path);
-	memcpy(path + strlen(path), ".lock", 6);
-	(void)unlink(path);
+	(void)unlink(lock);
 	return rmdir(folder);
 }
 

@@ -197,6 +197,17 @@ check_exit(enum check_result result)
 	}
 }
 
+/* Before what goes to standard error. */
+static void
+print_report(const struct buf *report)
+{
+	if (report->failed)
+		(void)fputs("tickd check: out of memory\n", stderr);
+	if (report->len > 0)
+		(void)fwrite(report->ptr, 1, report->len, stdout);
+	(void)fflush(stdout); /* main looks at the result */
+}
+
 int
 tools_check(int argc, char **argv)
 {
@@ -210,10 +221,7 @@ tools_check(int argc, char **argv)
 	for (int i = optind; i < argc; i++) {
 		int code = check_exit(check_file(&c, argv[i], &report, &e));
 
-		if (report.failed)
-			(void)err_nomem(&e);
-		(void)fwrite(report.ptr, 1, report.len, stdout);
-		(void)fflush(stdout); /* main looks at the result */
+		print_report(&report);
 		complain("check", argv[i], &e);
 		if (exit_code == EXIT_OK || code == EXIT_DAMAGED)
 			exit_code = code;

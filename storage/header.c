@@ -81,7 +81,7 @@ stranger(struct err *e)
 int
 header_read(struct header *h, const char *path, struct err *e)
 {
-	unsigned char bytes[LOG_HEADER_LEN];
+	unsigned char bytes[LOG_HEADER_LEN] = { 0 };
 	ssize_t n;
 
 	memset(h, 0, sizeof(*h));

@@ -60,7 +60,7 @@ folder_path(const struct folder *f, const char *name)
 	for (size_t i = 0; i < 16; i++)
 		if (strcmp(paths[i], path) == 0)
 			return paths[i];
-	return strcpy(paths[next++ % 16], path);
+	return memcpy(paths[next++ % 16], path, sizeof(path));
 }
 
 unsigned char *

@@ -453,7 +453,7 @@ test_image_blocks(void **state)
 	const char *path = folder_path(*state, "log.base");
 	static char there[JOBS + 1];
 	unsigned char *bytes;
-	off_t at[64];
+	off_t at[64] = { 0 };
 	size_t n, n_blocks;
 
 	make_image(path, 1, 77, "j", JOBS);
@@ -491,7 +491,7 @@ test_image_says_what_is_lost(void **state)
 	const char *path = folder_path(*state, "log.base");
 	static char there[JOBS + 1];
 	char expected[128];
-	off_t at[64];
+	off_t at[64] = { 0 };
 	size_t first, last;
 
 	make_image(path, 1, 77, "j", JOBS);
@@ -514,11 +514,12 @@ test_image_cut(void **state)
 	const char *path = folder_path(*state, "log.base");
 	static char there[JOBS + 1];
 	unsigned char *bytes;
-	off_t at[64];
+	off_t at[64] = { 0 };
 	size_t n, n_blocks;
 
 	make_image(path, 1, 77, "j", JOBS);
 	n_blocks = find_blocks(path, at, 64);
+	assert_true(n_blocks > 3);
 	bytes = file_read(path, &n);
 	file_write(path, bytes, (size_t)at[3] + 30);
 	assert_int_equal(check_alone(path, true), CHECK_MENDED);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "os.h"
 #include "verify.h"
@@ -75,27 +76,38 @@ repair_unlock(int fd)
 	(void)os->close(fd); /* only a lock */
 }
 
-static bool
-exists(const char *path)
+/* 1 when the file is there, with what fstat says; 0 when not; -1 when that is
+ * unclear. */
+static int
+look_at(const char *path, struct stat *st)
 {
 	int fd = os->open(path, O_RDONLY | O_CLOEXEC, 0);
+	int rc;
 
 	if (fd == -1)
-		return errno != ENOENT;
+		return errno == ENOENT ? 0 : -1;
+	rc = os->fstat(fd, st) == 0 ? 1 : -1;
 	(void)os->close(fd); /* only looked at */
-	return true;
+	return rc;
 }
 
 /* `<path>.damaged`, which must be free. */
 static int
 damaged_name(char out[PATH_MAX], const char *path, struct err *e)
 {
+	struct stat mine, other;
+	int rc;
+
 	if (name_with(out, path, (int)strlen(path), ".damaged", e) == -1)
 		return -1;
-	if (exists(out))
-		return err_set(e, ERR_EXISTS, "%s exists: move it away first",
-		    out);
-	return 0;
+	if ((rc = look_at(out, &other)) == 0)
+		return 0;
+	/* A repair that was cut off had given it its second name. */
+	if (rc == 1 && look_at(path, &mine) == 1 &&
+	    mine.st_dev == other.st_dev && mine.st_ino == other.st_ino &&
+	    os->unlink(out) == 0)
+		return 0;
+	return err_set(e, ERR_EXISTS, "%s exists: move it away first", out);
 }
 
 /* The file at `temporary`, durable already, takes the name. */

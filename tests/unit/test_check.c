@@ -223,6 +223,25 @@ test_damaged_is_there(void **state)
 	free(bytes);
 }
 
+/* But a repair that was cut off is only begun again. */
+static void
+test_cut_off(void **state)
+{
+	const char *path = folder_path(*state, "log");
+	size_t n;
+	unsigned char *bytes;
+
+	make_log(path, 1, 10);
+	flip_file(path, 200 * 8);
+	bytes = file_read(path, &n);
+	assert_int_equal(link(path, folder_path(*state, "log.damaged")), 0);
+	file_write(folder_path(*state, "log.repaired.tmp"), "half", 4);
+	assert_int_equal(check_alone(path, true), CHECK_MENDED);
+	expect_same(folder_path(*state, "log.damaged"), bytes, n);
+	assert_int_equal(count_records(path), 4);
+	free(bytes);
+}
+
 static void
 test_locked(void **state)
 {
@@ -608,6 +627,7 @@ main(void)
 		FOLDER_TEST(test_no_log),
 		FOLDER_TEST(test_damage),
 		FOLDER_TEST(test_damaged_is_there),
+		FOLDER_TEST(test_cut_off),
 		FOLDER_TEST(test_locked),
 		FOLDER_TEST(test_header_bits),
 		FOLDER_TEST(test_every_bit),

@@ -198,6 +198,10 @@ $(B)/tested.a: $(TESTED) $(B)/sources
 $(TESTS) $(BENCH): %: %.o $(B)/tested.a
 	$(call say,LINK,$@)$(LINK) -pie -o $@ $^ $(LIBS_tests)
 
+# Puts its own allocator before the C library's.
+$(B)/tests/fault/test_nomem: LDFLAGS += \
+	$(foreach f,malloc calloc realloc strdup,-Wl$(comma)--wrap=$(f))
+
 # One fuzz target, two engines: a main that runs given files, or libFuzzer.
 ENGINE := $(if $(findstring fuzzer,$(SANITIZE)),,$(B)/tests/fuzz/standalone.o)
 $(FUZZ): %: %.o $(ENGINE) $(B)/tested.a

@@ -1,32 +1,6 @@
 #include "ctl_text.h"
 
-#include <stdint.h>
-
-size_t
-text_sequence(struct slice s)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *p = (const unsigned char *)s.ptr;
-	uint32_t c;
-	size_t n;
-
-	if (s.len == 0)
-		return 0;
-	if (p[0] < 0x80)
-		return 1;
-	n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || s.len < n)
-		return 0;
-	c = p[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3fu);
-	}
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	return n;
-}
+#include "utf8.h"
 
 size_t
 text_width(struct slice s)
@@ -73,7 +47,7 @@ text_put_visible(struct buf *out, struct slice s, bool terminal)
 {
 	for (size_t i = 0; i < s.len;) {
 		unsigned char c = (unsigned char)s.ptr[i];
-		size_t n = text_sequence(slice_of(s.ptr + i, s.len - i));
+		size_t n = utf8_sequence(slice_of(s.ptr + i, s.len - i));
 
 		if (c < 0x20 || c == 0x7f || c == '\\' ||
 		    (terminal && (n == 0 || is_c1(s.ptr + i, n)))) {
@@ -94,7 +68,7 @@ text_put_utf8(struct buf *out, struct slice s)
 {
 	for (size_t i = 0; i < s.len;) {
 		unsigned char c = (unsigned char)s.ptr[i];
-		size_t n = text_sequence(slice_of(s.ptr + i, s.len - i));
+		size_t n = utf8_sequence(slice_of(s.ptr + i, s.len - i));
 
 		if (n > 0) {
 			buf_add(out, s.ptr + i, n);

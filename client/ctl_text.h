@@ -8,9 +8,6 @@
 #include "buf.h"
 #include "slice.h"
 
-/* Length of the valid UTF-8 sequence that s begins with, or 0. */
-size_t text_sequence(struct slice s);
-
 /* Columns on a terminal, taking every character for one wide. */
 size_t text_width(struct slice s);
 

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "options.h"
 #include "server.h"
+#include "tools.h"
 
 extern char **environ;
 
@@ -98,12 +99,11 @@ main(int argc, char **argv)
 		exit_code = print_sample();
 		break;
 	case OPTIONS_DUMP:
+		exit_code = tools_dump(o.tool_argc, o.tool_argv);
+		break;
 	case OPTIONS_CHECK:
-		(void)err_set(&e, ERR_INVALID,
-		    "%s is not available in this "
-		    "version",
-		    o.tool_argv[0]);
-		return fail(&e, EXIT_USAGE);
+		exit_code = tools_check(o.tool_argc, o.tool_argv);
+		break;
 	default:
 		exit_code = with_config(&o);
 	}

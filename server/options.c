@@ -17,7 +17,8 @@ static const struct option long_options[] = {
 
 const char options_help[] =
     "usage: tickd [-n] [-c FILE] [--set SECTION.KEY=VALUE]...\n"
-    "       tickd dump [--all | --compact] FILE...\n"
+    "       tickd dump [--format text|json] [--all | --compact] [--follow] "
+    "FILE...\n"
     "       tickd check [--repair] FILE...\n"
     "       tickd --sample | --version | --help\n"
     "\n"

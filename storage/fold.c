@@ -156,6 +156,15 @@ read_segment(struct fold *f, uint64_t limit_seq, struct err *e)
 	}
 	if (result == SCAN_DAMAGED || result == SCAN_FAILED)
 		rc = -1;
+	/* All of it was durable when the next segment began: here a torn
+	 * tail is damage too, and must not be lost with the segment. */
+	if (rc == 0 && !f->more && s.next_seq < limit_seq)
+		rc = err_set(e, ERR_INVALID,
+		    "%s is damaged at offset %lld: it ends with record %llu, "
+		    "but the next segment begins with %llu",
+		    f->old, (long long)s.at,
+		    (unsigned long long)(s.next_seq - 1),
+		    (unsigned long long)limit_seq);
 	scan_close(&s);
 	return rc;
 }
@@ -550,9 +559,11 @@ fold(const char *path, uint64_t limit_seq, const atomic_bool *stop,
 		more = f->more;
 		clear(f);
 	} while (rc == 0 && more);
-	if (rc == 0 &&
-	    (os->unlink(f->old) == -1 || os_sync_folder(f->old) == -1))
+	if (rc == 0 && os->unlink(f->old) == -1)
 		rc = err_sys(e, ERR_STORAGE, "unlink %s", f->old);
+	if (rc == 0)
+		(void)os_sync_folder(f->old); /* if it comes back, the image
+					       * covers it */
 	free(f);
 	return rc;
 }

@@ -428,6 +428,12 @@ image_offset(const struct image_reader *r)
 	return r->at;
 }
 
+off_t
+image_end(const struct image_reader *r)
+{
+	return r->next;
+}
+
 void
 image_close(struct image_reader *r)
 {

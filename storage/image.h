@@ -123,6 +123,8 @@ int image_next(struct image_reader *r, struct image_entry *entry,
     struct err *e);
 /* Where the block being read begins. */
 off_t image_offset(const struct image_reader *r);
+/* Behind the block that was read last. */
+off_t image_end(const struct image_reader *r);
 /* After image_next found damage: leave that block and go on at the next valid
  * one. 1, and *lost entries were left out (0: nobody knows how many); 0 when
  * none follows; -1 when the file cannot be read. */

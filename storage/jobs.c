@@ -65,8 +65,8 @@ jobs_find(const struct jobs *j, struct slice id)
 	return radix_find(&j->index, id);
 }
 
-static enum job_status
-phase_status(unsigned phase)
+enum job_status
+job_phase_status(unsigned phase)
 {
 	switch (phase) {
 	case PHASE_PLANNED:
@@ -83,7 +83,7 @@ phase_status(unsigned phase)
 enum job_status
 job_status(const struct job *job)
 {
-	return phase_status(job->phase);
+	return job_phase_status(job->phase);
 }
 
 size_t
@@ -168,14 +168,19 @@ job_extra_new(const struct record_set *s, struct job_extra **extra)
 	return 0;
 }
 
+/* The job's extra, made if it has none; NULL: out of memory. */
+static struct job_extra *
+need_extra(struct job *job)
+{
+	if (job->extra == NULL)
+		job->extra = calloc(1, sizeof(*job->extra));
+	return job->extra;
+}
+
 int
 jobs_prepare_run(struct jobs *j, uint32_t ref)
 {
-	struct job *job = jobs_get(j, ref);
-
-	if (job->extra == NULL)
-		job->extra = calloc(1, sizeof(*job->extra));
-	return job->extra == NULL ? -1 : 0;
+	return need_extra(jobs_get(j, ref)) == NULL ? -1 : 0;
 }
 
 static void
@@ -318,10 +323,9 @@ jobs_apply_run(struct jobs *j, enum record_type type,
 	    (type == RECORD_JOB_FINISH &&
 		(r->flags & RECORD_FINISH_ORPHAN) != 0))
 		return 0;
-	if (jobs_prepare_run(j, ref) == -1)
-		return -1;
 	job = jobs_get(j, ref);
-	x = job->extra;
+	if ((x = need_extra(job)) == NULL)
+		return -1;
 	run = (struct job_run){ (enum job_phase)job->phase, job->due_ns,
 		x->execution_id, x->attempt, x->started_ns };
 	job_run_apply(&run, type, r);
@@ -359,9 +363,8 @@ jobs_load(struct jobs *j, const struct record_set *set,
 		plan_at(j, ref, run->due_ns);
 	if (history.len == 0 && run->execution_id == 0 && run->attempt == 0)
 		return 0;
-	if (jobs_prepare_run(j, ref) == -1)
+	if ((x = need_extra(job)) == NULL)
 		return -1;
-	x = job->extra;
 	x->execution_id = run->execution_id;
 	x->attempt = run->attempt;
 	x->started_ns = run->started_ns;

@@ -92,6 +92,7 @@ job_history(const struct job *job)
 	return slice_of(job->extra->history, job->extra->history_len);
 }
 
+enum job_status job_phase_status(unsigned phase); /* enum job_phase */
 enum job_status job_status(const struct job *job);
 size_t jobs_total(const struct jobs *j);
 

@@ -46,6 +46,7 @@ const struct os os_system = {
 	.ftruncate = ftruncate,
 	.fallocate = fallocate,
 	.fstat = fstat,
+	.link = link,
 	.rename = rename,
 	.unlink = unlink,
 	.flock = flock,

@@ -23,6 +23,7 @@ struct os {
 	int (*ftruncate)(int fd, off_t len);
 	int (*fallocate)(int fd, int mode, off_t at, off_t len);
 	int (*fstat)(int fd, struct stat *st);
+	int (*link)(const char *from, const char *to);
 	int (*rename)(const char *from, const char *to);
 	int (*unlink)(const char *path);
 	int (*flock)(int fd, int operation);

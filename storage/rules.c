@@ -92,10 +92,10 @@ put_options(struct buf *out, const struct rule_spec *spec)
 				&pair))
 				break;
 			record_put_text(out, buf_slice(&pair));
+			if (pair.failed) /* which buf_clear forgets */
+				out->failed = true;
 		}
 	}
-	if (pair.failed)
-		out->failed = true;
 	if (!out->failed) {
 		out->ptr[count_at] = (char)(n & 0xff);
 		out->ptr[count_at + 1] = (char)(n >> 8);
@@ -227,9 +227,8 @@ link_pattern(struct rules *r, struct rule *rule)
 	switch (radix_insert(&r->by_pattern, pattern, rule->slot, &first)) {
 	case 0:
 		return;
-	case -1:
-		assert(!"jobs_reserve");
-		return;
+	case -1: /* jobs_reserve */
+		abort();
 	}
 	head = r->slot[first];
 	for (at = &head; *at != NULL; at = &(*at)->next)

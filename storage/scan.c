@@ -18,6 +18,13 @@
 int
 scan_open(struct scan *s, const char *path, struct err *e)
 {
+	return scan_open_as(s, path, NULL, e);
+}
+
+int
+scan_open_as(struct scan *s, const char *path, const struct log_header *h,
+    struct err *e)
+{
 	unsigned char header[LOG_HEADER_LEN];
 	struct stat st;
 	ssize_t n;
@@ -35,7 +42,9 @@ scan_open(struct scan *s, const char *path, struct err *e)
 		scan_close(s);
 		return 1;
 	}
-	if (log_header_decode(header, &s->header, e) == -1)
+	if (h != NULL)
+		s->header = *h;
+	else if (log_header_decode(header, &s->header, e) == -1)
 		goto fail;
 	if ((s->bytes = malloc(WINDOW_BYTES)) == NULL) {
 		(void)err_nomem(e);
@@ -104,6 +113,28 @@ only_zeros(struct scan *s, off_t at, struct err *e)
 	return 1;
 }
 
+/* The first valid record from *at on that may belong here by its number: 1 and
+ * its offset in *at, 0, or -1 on a read error. */
+static int
+find_valid(struct scan *s, off_t *at, struct record *r, struct err *e)
+{
+	uint64_t room = (uint64_t)(s->size - s->next) / RECORD_HEADER_LEN + 1;
+
+	for (; *at < s->size; ++*at) {
+		size_t n;
+		const unsigned char *p = look(s, *at, &n, e);
+
+		if (p == NULL)
+			return -1;
+		if (n < RECORD_HEADER_LEN)
+			return 0;
+		if (record_peek_seq(p) - s->next_seq < room &&
+		    record_decode(p, n, s->seed, r) == RECORD_VALID)
+			return 1;
+	}
+	return 0;
+}
+
 /*
  * Whether a valid record behind `from` proves that what stands there was
  * durable once: 1 with s->proof, 0, or -1 on a read error.
@@ -111,26 +142,14 @@ only_zeros(struct scan *s, off_t at, struct err *e)
 static int
 find_proof(struct scan *s, off_t from, struct err *e)
 {
-	uint64_t room = (uint64_t)(s->size - from) / RECORD_HEADER_LEN + 1;
+	struct record r;
+	int rc;
 
-	for (off_t at = from + 1; at < s->size; at++) {
-		struct record r;
-		size_t n;
-		const unsigned char *p = look(s, at, &n, e);
-
-		if (p == NULL)
-			return -1;
-		if (n < RECORD_HEADER_LEN)
-			return 0;
-		if (record_peek_seq(p) - s->next_seq >= room ||
-		    record_decode(p, n, s->seed, &r) != RECORD_VALID)
-			continue;
-		if (r.group_first || r.type == RECORD_MARK) {
-			s->proof = at;
-			return 1;
-		}
+	for (s->proof = from + 1;; s->proof++) {
+		rc = find_valid(s, &s->proof, &r, e);
+		if (rc != 1 || r.group_first || r.type == RECORD_MARK)
+			return rc;
 	}
-	return 0;
 }
 
 /* What the bytes at s->next are, which hold no valid record. */
@@ -162,36 +181,74 @@ judge(struct scan *s, struct err *e)
 	return SCAN_DAMAGED;
 }
 
-enum scan_result
-scan_next(struct scan *s, struct record *r, struct err *e)
+/* scan_next, but that what was read may be older than what lies behind. */
+static enum scan_result
+step(struct scan *s, struct record *r, struct err *e)
 {
-	for (;;) {
-		size_t n;
-		const unsigned char *p = look(s, s->next, &n, e);
-		bool mark;
+	size_t n;
+	const unsigned char *p = look(s, s->next, &n, e);
+	enum scan_result end;
+	off_t at = s->next;
+	bool mark;
 
-		if (p == NULL) {
-			s->at = s->next;
-			return SCAN_FAILED;
-		}
-		if (record_decode(p, n, s->seed, r) != RECORD_VALID)
-			return judge(s, e);
-		mark = r->type == RECORD_MARK;
-		if (r->seq != s->next_seq - (mark ? 1 : 0))
-			return judge(s, e);
-		if (mark) {
-			/* The next group would have overwritten it. */
-			enum scan_result end;
-			off_t at = s->next;
-
-			s->next += (off_t)r->len;
-			end = judge(s, e);
-			s->at = at;
-			return end == SCAN_ZEROS ? SCAN_END : end;
-		}
-		s->at = s->next;
-		s->next += (off_t)r->len;
+	s->marked = false;
+	s->at = at;
+	if (p == NULL)
+		return SCAN_FAILED;
+	if (record_decode(p, n, s->seed, r) != RECORD_VALID)
+		return judge(s, e);
+	mark = r->type == RECORD_MARK;
+	if (r->seq != s->next_seq - (mark ? 1 : 0))
+		return judge(s, e);
+	s->next += (off_t)r->len;
+	if (!mark) {
 		s->next_seq++;
 		return SCAN_RECORD;
 	}
+	/* The next group would have overwritten it. */
+	end = judge(s, e);
+	s->at = at;
+	s->marked = true;
+	return end == SCAN_ZEROS ? SCAN_END : end;
+}
+
+enum scan_result
+scan_next(struct scan *s, struct record *r, struct err *e)
+{
+	enum scan_result result = step(s, r, e);
+
+	if (result != SCAN_DAMAGED)
+		return result;
+	/* A server that is writing makes its groups one after the other, but
+	 * the window may show the later one alone. Now all is there. */
+	scan_seek(s, s->at, s->next_seq);
+	return step(s, r, e);
+}
+
+void
+scan_seek(struct scan *s, off_t at, uint64_t seq)
+{
+	struct stat st;
+
+	if (os->fstat(s->fd, &st) == 0)
+		s->size = st.st_size;
+	s->at = s->next = s->window_at = at;
+	s->window_len = 0;
+	s->next_seq = seq;
+	s->marked = false;
+}
+
+int
+scan_behind(struct scan *s, struct record *r, struct err *e)
+{
+	int rc;
+
+	do {
+		s->at = s->next;
+		if ((rc = find_valid(s, &s->at, r, e)) != 1)
+			return rc;
+		s->next = s->at + (off_t)r->len;
+		s->next_seq = r->seq + 1;
+	} while (r->type == RECORD_MARK);
+	return 1;
 }

@@ -1,6 +1,7 @@
 /*
  * Reading a log file from its header to its end, record by record, in
- * constant memory: recovery, `tickd dump` and `tickd check` go through here.
+ * constant memory: recovery, `tickd dump` and `tickd check` go through here. A
+ * server may be appending to it meanwhile.
  */
 #ifndef STORAGE_SCAN_H
 #define STORAGE_SCAN_H
@@ -27,8 +28,9 @@ struct scan {
 	off_t size;
 	struct log_header header;
 	uint32_t seed;
-	off_t at;   /* offset of the record given last, or the end */
-	off_t next; /* where the one after it begins */
+	off_t at;    /* offset of the record given last, or the end */
+	off_t next;  /* where the one after it begins */
+	bool marked; /* at the end: a mark says that all is durable */
 	uint64_t next_seq;
 	off_t proof;	      /* SCAN_DAMAGED: a valid record behind */
 	unsigned char *bytes; /* owned: a window of the file */
@@ -43,6 +45,10 @@ struct scan {
  * is open.
  */
 int scan_open(struct scan *s, const char *path, struct err *e);
+/* As scan_open with a header that is known to be right, whatever the file has
+ * in its place. */
+int scan_open_as(struct scan *s, const char *path, const struct log_header *h,
+    struct err *e);
 void scan_close(struct scan *s);
 
 /*
@@ -51,5 +57,14 @@ void scan_close(struct scan *s);
  * reaches, and *e what follows there.
  */
 enum scan_result scan_next(struct scan *s, struct record *r, struct err *e);
+
+/* Go on with record seq at offset `at`, in the file as it is now. */
+void scan_seek(struct scan *s, off_t at, uint64_t seq);
+
+/*
+ * After SCAN_DAMAGED: the next valid record behind the damage. 1 and it lies
+ * at s->at; 0 when there is none; -1 when the file cannot be read.
+ */
+int scan_behind(struct scan *s, struct record *r, struct err *e);
 
 #endif

@@ -434,7 +434,8 @@ begin(struct store *s, enum store_kind kind, struct slice name,
 	op->done = w->done;
 	op->arg = w->arg;
 	op->note_len = (uint8_t)w->note.len;
-	memcpy(op->note, w->note.ptr, w->note.len);
+	if (w->note.len > 0) /* whoever wants no answer has none */
+		memcpy(op->note, w->note.ptr, w->note.len);
 	return op;
 }
 

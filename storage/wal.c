@@ -12,6 +12,8 @@
  *      suspect and its records from next_seq on are superseded by the first
  *      sequence number of the segment that follows.
  *  W3  A suspect file is never written or synced again.
+ *  W4  While the log is unsettled nothing is appended: after a power cut the
+ *      file might still have the name of one before, or be gone.
  */
 #include "wal.h"
 
@@ -113,8 +115,10 @@ wal_resume(struct wal *w, const char *path, const struct log_header *h,
 	if (wal_init(w, path, h, sync, e) == -1)
 		return -1;
 	w->fd = os->open(path, O_RDWR | O_CLOEXEC, 0);
+	/* The last server may have died between a rename and its sync: only
+	 * now do the names last, and something may rest on them. */
 	if (w->fd == -1 || os->ftruncate(w->fd, end) == -1 ||
-	    os->fsync(w->fd) == -1) {
+	    os->fsync(w->fd) == -1 || os_sync_folder(path) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "open %s", path);
 		if (w->fd != -1)
 			(void)os->close(w->fd); /* nothing was written */
@@ -251,6 +255,17 @@ cut_off(struct wal *w)
 	w->written_end = w->reserved_end = w->end;
 }
 
+/* Make the names of the last switch last. To take them back instead would not
+ * help: that would not last any better. */
+static int
+settle(struct wal *w, struct err *e)
+{
+	if (os_sync_folder(w->path) == -1)
+		return err_sys(e, ERR_STORAGE, "sync folder of %s", w->path);
+	w->unsettled = false;
+	return 0;
+}
+
 int
 wal_append(struct wal *w, unsigned char *bytes, size_t n,
     enum wal_urgency urgency, struct err *e)
@@ -259,6 +274,8 @@ wal_append(struct wal *w, unsigned char *bytes, size_t n,
 	uint64_t count;
 
 	if (w->suspect && wal_switch(w, e) == -1)
+		return -1;
+	if (w->unsettled && settle(w, e) == -1)
 		return -1;
 	if (reserve(w, n, urgency, e) == -1)
 		return -1;
@@ -337,20 +354,14 @@ wal_switch(struct wal *w, struct err *e)
 		(void)os->rename(old, w->path); /* recovery copes if not */
 		goto close_fd;
 	}
-	if (os_sync_folder(w->path) == -1) {
-		/* The names may or may not last; recovery reads both cases,
-		 * but nothing may be promised on them yet. */
-		(void)err_sys(e, ERR_STORAGE, "sync folder of %s", w->path);
-		(void)os->rename(w->path, temporary);
-		(void)os->rename(old, w->path);
-		goto close_fd;
-	}
 	(void)os->close(w->fd); /* full, or given up: never used again */
 	w->fd = fd;
 	w->header = h;
 	w->suspect = false;
+	w->unsettled = true;
 	w->end = w->written_end = w->reserved_end = LOG_HEADER_LEN;
 	w->switches++;
+	(void)settle(w, e); /* or the next append */
 	return 0;
 close_fd:
 	(void)os->close(fd); /* only a header */

@@ -38,6 +38,7 @@ struct wal {
 	int fd;
 	bool sync;	 /* make every group durable against power loss */
 	bool suspect;	 /* a sync or cut failed: go on in a new file */
+	bool unsettled;	 /* the names of its files may not last yet */
 	bool no_reserve; /* the filesystem has no fallocate */
 	struct log_header header;
 	uint32_t seed;
@@ -75,7 +76,8 @@ int wal_append(struct wal *w, unsigned char *bytes, size_t n,
 void wal_mark(struct wal *w);
 
 /* Continue in a new segment at the same path; the file so far becomes
- * `<path>.old`, which must not exist. 0 or -1 with nothing changed. */
+ * `<path>.old`, which must not exist. 0 or -1 with nothing changed. That the
+ * names last is seen to here or before the next append. */
 int wal_switch(struct wal *w, struct err *e);
 
 void wal_state(const struct wal *w, struct wal_state *out);

@@ -58,7 +58,7 @@ cmd_stat(struct conn *c, const struct request *r, struct err *e)
 			continue;
 		if (metrics[i].kind == METRIC_WORD)
 			reply_row_word(out, r->id, metrics[i].name,
-			    slice_str(v[i].word));
+			    slice_str(v[i].word == NULL ? "-" : v[i].word));
 		else
 			reply_row_u64(out, r->id, metrics[i].name, v[i].number);
 	}

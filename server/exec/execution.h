@@ -31,6 +31,8 @@ struct executor {
 
 	/* The runners' own, made by the first run that needs it. */
 	struct http *http;
+	struct pool *redis;
+	struct pool *amqp;
 
 	/* It runs. Not called for a run that could not be started. */
 	void (*started)(struct execution *x);

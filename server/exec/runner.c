@@ -9,6 +9,9 @@ static const struct runner_ops *const runners[RUNNER_COUNT] = {
 #ifndef WITHOUT_HTTP
 	[RUNNER_HTTP] = &runner_http,
 #endif
+#ifndef WITHOUT_REDIS
+	[RUNNER_REDIS] = &runner_redis,
+#endif
 	[RUNNER_AWF] = &runner_awf,
 };
 

@@ -124,11 +124,11 @@ conn_reply(struct conn *c)
 void
 conn_answered(struct conn *c)
 {
+	bool held = c->hold == CONN_HELD_PENDING || c->eof;
+
 	c->pending--;
-	if (c->fd == -1)
-		make_runnable(c); /* to be freed */
-	else if (c->pending == 0 && (c->hold == CONN_HELD_PENDING || c->eof))
-		make_runnable(c);
+	if (c->fd == -1 || (c->pending == 0 && held))
+		make_runnable(c); /* to be freed, or to go on */
 }
 
 /* A write has become durable, or was refused. */

@@ -140,7 +140,7 @@ bind_tcp(struct listener *l, const struct addrinfo *ai)
 static void
 read_port(struct listener *l)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = { 0 };
 	socklen_t n = sizeof(ss);
 
 	if (getsockname(l->fd, (struct sockaddr *)&ss, &n) == -1)

@@ -124,7 +124,7 @@ parse_item(const struct field *f, struct slice item, uint64_t *mask,
 {
 	struct slice rest = item;
 	struct slice range = cut(&rest, '/');
-	unsigned low, high;
+	unsigned low = 0, high = 0;
 	uint64_t step = 1;
 
 	if (parse_range(f, range, &low, &high, e) == -1)

@@ -113,6 +113,8 @@ schedule_next(struct zones *zs, const struct job_plan *plan, struct slice job,
 
 	if (after_ns < due_ns)
 		after_ns = due_ns;
+	if (after_ns >= TSTAMP_MAX_NS)
+		return 0;
 	if (plan->every_ns > 0) {
 		found = next_every(plan->every_ns, due_ns, after_ns, &next);
 	} else if (plan->cron != NULL) {

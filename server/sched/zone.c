@@ -144,7 +144,7 @@ zone_first(const struct zone *z, int64_t local)
 
 /* --- reading a file --- */
 
-/* Bytes still to be read; failed for good once there were too few. */
+/* Bytes still to be read: none are left once something was wrong. */
 struct reader {
 	const unsigned char *p;
 	size_t left;
@@ -160,6 +160,13 @@ struct block {
 	const unsigned char *times, *indices, *types;
 };
 
+static void
+reader_fail(struct reader *r)
+{
+	r->failed = true;
+	r->left = 0;
+}
+
 /* The next n bytes, or NULL. */
 static const unsigned char *
 take(struct reader *r, size_t n)
@@ -167,7 +174,7 @@ take(struct reader *r, size_t n)
 	const unsigned char *p = r->p;
 
 	if (r->failed || n > r->left) {
-		r->failed = true;
+		reader_fail(r);
 		return NULL;
 	}
 	r->p += n;
@@ -281,6 +288,13 @@ take_char(struct reader *r, char c)
 	return true;
 }
 
+static void
+expect_char(struct reader *r, char c)
+{
+	if (!take_char(r, c))
+		reader_fail(r);
+}
+
 /* A number of low..high; without digits or out of range r has failed. */
 static int
 take_number(struct reader *r, int low, int high)
@@ -292,7 +306,7 @@ take_number(struct reader *r, int low, int high)
 		digits++;
 	}
 	if (digits == 0 || v < low || v > high)
-		r->failed = true;
+		reader_fail(r);
 	return v;
 }
 
@@ -329,7 +343,7 @@ take_zone_name(struct reader *r)
 	     n++)
 		(void)take(r, 1);
 	if (n < 3)
-		r->failed = true;
+		reader_fail(r);
 }
 
 static void
@@ -339,9 +353,9 @@ take_rule(struct reader *r, struct rule *rule)
 	if (take_char(r, 'M')) {
 		rule->kind = MONTH_WEEK;
 		rule->month = take_number(r, 1, 12);
-		r->failed |= !take_char(r, '.');
+		expect_char(r, '.');
 		rule->week = take_number(r, 1, 5);
-		r->failed |= !take_char(r, '.');
+		expect_char(r, '.');
 		rule->day = take_number(r, 0, 6);
 	} else if (take_char(r, 'J')) {
 		rule->kind = JULIAN_NO_LEAP;
@@ -362,15 +376,15 @@ read_footer(struct reader *r, struct footer *f)
 {
 	take_zone_name(r);
 	f->standard = -take_time(r, 24);
-	f->has_daylight = !r->failed && r->left > 0;
+	f->has_daylight = r->left > 0;
 	if (f->has_daylight) {
 		take_zone_name(r);
 		f->daylight = f->standard + 3600;
 		if (r->left > 0 && *r->p != ',')
 			f->daylight = -take_time(r, 24);
-		r->failed |= !take_char(r, ',');
+		expect_char(r, ',');
 		take_rule(r, &f->start);
-		r->failed |= !take_char(r, ',');
+		expect_char(r, ',');
 		take_rule(r, &f->end);
 	}
 	return r->failed || r->left > 0 ? -1 : 0;
@@ -516,7 +530,9 @@ zone_parse(const unsigned char *bytes, size_t n, struct err *e)
 		write_out(z, &f, last);
 	tidy(z);
 	smaller = realloc(z, sizeof(*z) + sizeof(z->change[0]) * z->n);
-	return smaller == NULL ? z : smaller;
+	if (smaller != NULL)
+		z = smaller;
+	return z;
 }
 
 /* --- those that are loaded --- */

@@ -47,6 +47,7 @@ peer_main(void *arg)
 	/* The end of the listener ends the loop. */
 	while ((p->fd = accept(p->listener, NULL, NULL)) != -1) {
 		atomic_fetch_add(&p->connections, 1);
+		(void)sem_post(&p->accepted);
 		peer_forget(p);
 		p->ssl = NULL;
 		if (p->tls != NULL) {
@@ -66,6 +67,7 @@ start(struct peer *p, peer_cb *serve)
 {
 	p->serve = serve;
 	atomic_store(&p->connections, 0);
+	assert_int_equal(sem_init(&p->accepted, 0, 0), 0);
 	p->listener = listen_loopback(&p->port);
 	assert_int_equal(pthread_create(&p->thread, NULL, peer_main, p), 0);
 }
@@ -128,7 +130,15 @@ peer_stop(struct peer *p)
 	(void)shutdown(p->listener, SHUT_RDWR);
 	assert_int_equal(pthread_join(p->thread, NULL), 0);
 	assert_int_equal(close(p->listener), 0);
+	assert_int_equal(sem_destroy(&p->accepted), 0);
 	SSL_CTX_free(p->tls);
+}
+
+void
+peer_await_connection(struct peer *p)
+{
+	while (sem_wait(&p->accepted) == -1)
+		;
 }
 
 bool

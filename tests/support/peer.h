@@ -7,6 +7,7 @@
 #define SUPPORT_PEER_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@ struct peer {
 	/* peer.c's own. */
 	peer_cb *serve;
 	pthread_t thread;
+	sem_t accepted;
 	int listener;
 	int fd;
 	SSL_CTX *tls;
@@ -45,6 +47,9 @@ void peer_start_tls(struct peer *p, peer_cb *serve, const char *name,
 
 /* After the last connection has ended. */
 void peer_stop(struct peer *p);
+
+/* Wait until it has one more connection. */
+void peer_await_connection(struct peer *p);
 
 /* A port of the loopback where nobody listens. */
 int peer_free_port(void);

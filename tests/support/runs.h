@@ -15,7 +15,8 @@
 #define RUNS_MAX_OUTPUT 4096
 
 /* cmocka's setup and teardown. The teardown fails when a child is left or a
- * descriptor is open that was not before. */
+ * descriptor is open that was not before. A child that runs before is let be,
+ * but then others that run are, too. */
 int runs_setup(void **state);
 int runs_teardown(void **state);
 
@@ -57,5 +58,9 @@ void runs_await_group_gone(pid_t group);
 
 /* Descriptors this process has open. */
 unsigned runs_open_files(void);
+
+/* Wait until they are as many as at the start: threads that were left to
+ * themselves have ended. Nothing else may be open. */
+void runs_await_files(void);
 
 #endif

@@ -101,6 +101,7 @@ test_defaults(void **state)
 		{ "processor.max_inflight", "64" },
 		{ "processor.max_output", "64KiB" },
 		{ "processor.drain_timeout", "30s" },
+		{ "processor.output_memory", "64MiB" },
 		{ "agents.connect_timeout", "30s" },
 		{ "agents.idle_timeout", "5m" },
 		{ "agents.max_lifespan", "25m" },

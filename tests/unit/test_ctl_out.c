@@ -11,6 +11,7 @@
 #include "ctl_json.h"
 #include "ctl_out.h"
 #include "ctl_text.h"
+#include "utf8.h"
 
 #define MAX_WORDS 8
 
@@ -251,7 +252,7 @@ test_sequences(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(text_sequence(slice_str(cases[i].bytes)),
+		assert_int_equal(utf8_sequence(slice_str(cases[i].bytes)),
 		    cases[i].n);
 }
 

@@ -1,7 +1,8 @@
 /*
  * The manual pages say what the tables say: every command with its usage,
  * every error code, metric and rule option in tick-protocol.7, in the tables'
- * order; every function and error of tick.h in libtick.3.
+ * order; every function and error of tick.h in libtick.3; every kind of record
+ * and of an image's blocks in tickd-log.5.
  */
 #include <ctype.h>
 #include <setjmp.h>
@@ -16,7 +17,9 @@
 #include "buf.h"
 #include "command.h"
 #include "err.h"
+#include "image.h"
 #include "metric.h"
+#include "record.h"
 #include "tick.h"
 
 static const struct {
@@ -28,7 +31,7 @@ static const struct {
 #undef OPTION
 };
 
-static struct buf protocol, library, header;
+static struct buf protocol, library, header, log_format;
 
 /* A file of the source tree, found from where this file was compiled. */
 static void
@@ -82,6 +85,7 @@ setup(void **state)
 	undo_roff(&protocol);
 	read_file(&library, "man/libtick.3");
 	read_file(&header, "client/tick.h");
+	read_file(&log_format, "man/tickd-log.5");
 	return 0;
 }
 
@@ -92,6 +96,7 @@ teardown(void **state)
 	buf_free(&protocol);
 	buf_free(&library);
 	buf_free(&header);
+	buf_free(&log_format);
 	return 0;
 }
 
@@ -211,6 +216,28 @@ test_library(void **state)
 	expect_words("TICK_ERR_", 0);
 }
 
+/* Every kind of record and block has a paragraph with its name and number. */
+static void
+expect_format(const char *name, int number)
+{
+	char line[128];
+
+	(void)snprintf(line, sizeof(line), "\n.It Cm %s No = %d\n", name,
+	    number);
+	if (strstr(log_format.ptr, line) == NULL)
+		fail_msg("tickd-log.5 lacks:%s", line);
+}
+
+static void
+test_log_format(void **state)
+{
+	(void)state;
+	for (int type = RECORD_MARK; type < RECORD_TYPE_END; type++)
+		expect_format(record_type_name((enum record_type)type), type);
+	for (int kind = IMAGE_RULES; kind < IMAGE_KIND_END; kind++)
+		expect_format(image_kind_name((enum image_kind)kind), kind);
+}
+
 int
 main(void)
 {
@@ -221,6 +248,7 @@ main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_library),
+		cmocka_unit_test(test_log_format),
 	};
 
 	return cmocka_run_group_tests_name("manual", tests, setup, teardown);

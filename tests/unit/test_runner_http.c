@@ -3,9 +3,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <dlfcn.h>
-#include <netdb.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,36 +10,14 @@
 
 #include <jansson.h>
 
+#include "hung_name.h"
 #include "peer.h"
 #include "runs.h"
 
 #define SECOND INT64_C(1000000000)
-#define HUNG_HOST "hung.test"
 
 static struct peer peer;
 static const char *answer;
-
-/* A name server that does not answer, for one name: everything else goes to
- * the C library. */
-static sem_t resolving, resolved;
-
-int
-getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-    struct addrinfo **result)
-{
-	union {
-		void *object;
-		int (*function)(const char *, const char *,
-		    const struct addrinfo *, struct addrinfo **);
-	} next = { .object = dlsym(RTLD_NEXT, "getaddrinfo") };
-
-	if (node == NULL || strcmp(node, HUNG_HOST) != 0)
-		return next.function(node, service, hints, result);
-	(void)sem_post(&resolving);
-	while (sem_wait(&resolved) == -1)
-		;
-	return EAI_NONAME;
-}
 
 /* What the peer does. */
 
@@ -445,23 +420,21 @@ cancels(void **state)
 static void
 does_not_wait_for_names(void **state)
 {
-	int i;
-
 	(void)state;
-	runs_submit(1, "http\tGET\thttp://" HUNG_HOST "/");
+	runs_submit(1, "http\tGET\thttp://" HUNG_NAME "/");
 	await_start(1);
-	(void)sem_wait(&resolving);
-	runs_submit(2, "http\tGET\thttp://" HUNG_HOST ":81/");
+	hung_name_await();
+	runs_submit(2, "http\tGET\thttp://" HUNG_NAME ":81/");
 	await_start(2);
-	(void)sem_wait(&resolving);
+	hung_name_await();
 	runs_expect(runs_run("http\tGET\thttp://127.0.0.1:1/"), RUN_FAILURE,
 	    RUN_EXIT_NONE, "");
 	processor_cancel(runs_processor(), 2, false);
 	runs_expect(runs_finished(2), RUN_CANCELLED, RUN_EXIT_NONE, "");
 	runs_restart(64);
 	runs_expect(runs_run("direct\ttrue"), RUN_SUCCESS, 0, "");
-	for (i = 0; i < 2; i++)
-		(void)sem_post(&resolved);
+	hung_name_release(2);
+	runs_await_files();
 }
 
 static void

@@ -1,0 +1,42 @@
+/*
+ * `tickd check`: verify logs and images to the last byte, and mend them.
+ * Blocking. A server may use the files while they are checked, but not while
+ * they are mended.
+ */
+#ifndef STORAGE_CHECK_H
+#define STORAGE_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+#include "record.h"
+
+enum check_result {
+	CHECK_FINE,
+	CHECK_MENDED,  /* it was damaged: what is left took its name */
+	CHECK_DAMAGED, /* *e: why it could not be mended, or "" */
+	CHECK_FAILED,  /* it cannot be read: *e */
+	CHECK_LOCKED   /* a server uses it, so it is not mended: *e */
+};
+
+/* What the files checked before, in the order of recovery, tell about the
+ * next. Zero it once. */
+struct check {
+	bool repair;
+	unsigned char log_id[LOG_ID_LEN];
+	uint64_t next_seq; /* records up to it are in an earlier file; 0: none
+			    * was given */
+};
+
+/*
+ * Check a file and append a report to *out, lines that begin with its path.
+ * With c->repair a damaged one is replaced: of a log the longest valid prefix
+ * is kept, of an image every valid block. The damaged file stays, as
+ * `<path>.damaged`, which must not exist.
+ */
+enum check_result check_file(struct check *c, const char *path, struct buf *out,
+    struct err *e);
+
+#endif

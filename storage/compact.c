@@ -1,0 +1,179 @@
+#include "compact.h"
+
+#include <stdlib.h>
+
+#include "jobs.h"
+#include "rules.h"
+
+struct compact {
+	struct jobs jobs;
+	struct rules rules;
+	bool walking;
+	struct radix_walk rule_walk, job_walk;
+	struct buf payload; /* of the rule to print */
+};
+
+struct compact *
+compact_new(struct err *e)
+{
+	struct compact *c = calloc(1, sizeof(*c));
+
+	if (c == NULL || jobs_init(&c->jobs) == -1) {
+		free(c);
+		(void)err_nomem(e);
+		return NULL;
+	}
+	rules_init(&c->rules, &c->jobs.arena);
+	return c;
+}
+
+void
+compact_free(struct compact *c)
+{
+	if (c == NULL)
+		return;
+	rules_fini(&c->rules);
+	jobs_fini(&c->jobs);
+	buf_free(&c->payload);
+	free(c);
+}
+
+static int
+nonsense(struct err *e)
+{
+	return err_set(e, ERR_INVALID, "its content makes no sense");
+}
+
+static int
+set_job(struct compact *c, struct slice payload, struct err *e)
+{
+	struct record_set set;
+	struct job_extra *extra;
+
+	if (!record_get_set(payload, &set))
+		return nonsense(e);
+	if (job_extra_new(&set, &extra) == -1)
+		return err_nomem(e);
+	if (jobs_apply_set(&c->jobs, &set, extra) == -1) {
+		job_extra_free(extra);
+		return err_nomem(e);
+	}
+	return 0;
+}
+
+static int
+run_job(struct compact *c, const struct record *r, struct err *e)
+{
+	struct record_run run;
+
+	if (!record_get_run(r->type, r->payload, &run))
+		return nonsense(e);
+	return jobs_apply_run(&c->jobs, r->type, &run) == 0 ? 0 : err_nomem(e);
+}
+
+static int
+set_rule(struct compact *c, struct slice payload, struct err *e)
+{
+	struct rule *rule;
+
+	if (rules_reserve(&c->rules, 1, e) == -1 ||
+	    (rule = rule_new(payload, e)) == NULL)
+		return -1;
+	(void)rules_apply_set(&c->rules, rule);
+	return 0;
+}
+
+int
+compact_record(struct compact *c, const struct record *r, struct err *e)
+{
+	struct slice name = record_subject(r->type, r->payload);
+
+	if (name.len == 0)
+		return nonsense(e);
+	if (jobs_reserve(&c->jobs, 1) == -1)
+		return err_nomem(e);
+	switch (r->type) {
+	case RECORD_JOB_SET:
+		return set_job(c, r->payload, e);
+	case RECORD_JOB_REMOVE:
+		jobs_apply_remove(&c->jobs, name);
+		return 0;
+	case RECORD_RULE_SET:
+		return set_rule(c, r->payload, e);
+	case RECORD_RULE_REMOVE:
+		rule_free(rules_apply_remove(&c->rules, name));
+		return 0;
+	case RECORD_RULE_PAUSE:
+		(void)rules_apply_pause(&c->rules, name,
+		    r->payload.ptr[0] != 0);
+		return 0;
+	default:
+		return run_job(c, r, e);
+	}
+}
+
+int
+compact_entry(struct compact *c, const struct image_entry *entry, struct err *e)
+{
+	if (jobs_reserve(&c->jobs, 1) == -1)
+		return err_nomem(e);
+	if (entry->kind == IMAGE_RULES)
+		return set_rule(c, entry->rule, e);
+	/* Another log may have a job of this name. */
+	jobs_apply_remove(&c->jobs, entry->set.job);
+	return jobs_load(&c->jobs, &entry->set, &entry->run, entry->history) ==
+		0
+	    ? 0
+	    : err_nomem(e);
+}
+
+static void
+put_job(struct buf *out, const struct print *p, const struct job *job)
+{
+	const struct job_plan *plan =
+	    job->extra == NULL ? NULL : job->extra->plan;
+	struct record_set set = { .job = job_id(job), .due_ns = job->due_ns };
+
+	if (plan != NULL) {
+		set.every_ns = plan->every_ns;
+		set.until_ns = plan->until_ns;
+		set.jitter_ns = plan->jitter_ns;
+		if (plan->cron != NULL)
+			set.cron = slice_str(plan->cron);
+		if (plan->zone != NULL)
+			set.zone = slice_str(plan->zone);
+		if (plan->payload != NULL)
+			set.payload =
+			    slice_of(plan->payload, plan->payload_len);
+	}
+	print_job(out, p, &set, job_status(job));
+}
+
+bool
+compact_print(struct compact *c, struct buf *out, const struct print *p)
+{
+	const struct rule *rule;
+	uint32_t ref;
+
+	if (!c->walking) {
+		radix_seek(&c->rule_walk, &c->rules.by_id, slice_of("", 0),
+		    false);
+		radix_seek(&c->job_walk, &c->jobs.index, slice_of("", 0),
+		    false);
+		c->walking = true;
+	}
+	if ((ref = radix_step(&c->rule_walk)) != RADIX_NONE) {
+		rule = rules_by_slot(&c->rules, ref);
+		buf_clear(&c->payload);
+		rules_put_record(&c->payload, rule_id(rule), rule_pattern(rule),
+		    rule->spec, rule->paused);
+		if (c->payload.failed ||
+		    !print_rule(out, p, buf_slice(&c->payload)))
+			out->failed = true;
+		return true;
+	}
+	if ((ref = radix_step(&c->job_walk)) == RADIX_NONE)
+		return false;
+	put_job(out, p, jobs_get(&c->jobs, ref));
+	return true;
+}

@@ -1,0 +1,40 @@
+/*
+ * Records and entries of an image as text, each line a request of the
+ * protocol without its id, or as JSON, one object a line. tickd(8) describes
+ * both.
+ */
+#ifndef STORAGE_PRINT_H
+#define STORAGE_PRINT_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+#include "image.h"
+#include "jobs.h"
+#include "record.h"
+#include "slice.h"
+
+struct print {
+	bool json;
+	/* Runs too; and in text every line begins with the number of its
+	 * record, `-` for what comes from an image. */
+	bool all;
+	/* The word for a run's outcome; NULL: unknown. */
+	const char *(*outcome)(unsigned outcome);
+};
+
+/* Append the record, or nothing when it is not wanted. False: its content
+ * makes no sense, and nothing was appended. */
+bool print_record(struct buf *out, const struct print *p,
+    const struct record *r);
+
+/* An entry of an image as the records that would lead to it. False as above. */
+bool print_entry(struct buf *out, const struct print *p,
+    const struct image_entry *entry);
+
+/* A job or rule as it stands. */
+void print_job(struct buf *out, const struct print *p,
+    const struct record_set *s, enum job_status status);
+bool print_rule(struct buf *out, const struct print *p, struct slice payload);
+
+#endif

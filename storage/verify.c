@@ -1,0 +1,108 @@
+#include "verify.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "history.h"
+#include "rules.h"
+
+static int
+verify_rule(struct slice payload, struct err *e)
+{
+	struct rule *rule = rule_new(payload, e);
+
+	rule_free(rule);
+	return rule == NULL ? -1 : 0;
+}
+
+/* A name behind `skip` bytes, and nothing else. */
+static bool
+is_name(struct slice payload, size_t skip)
+{
+	struct record_reader in;
+	struct slice name;
+
+	record_read(&in, payload);
+	while (skip-- > 0)
+		(void)record_get_u8(&in);
+	name = record_get_name(&in);
+	return record_done(&in) && name.len > 0;
+}
+
+int
+verify_record(const struct record *r, struct err *e)
+{
+	struct record_set set;
+	struct record_run run;
+	bool good = false;
+
+	switch (r->type) {
+	case RECORD_JOB_SET:
+		good = record_get_set(r->payload, &set);
+		break;
+	case RECORD_JOB_TRIGGER:
+	case RECORD_JOB_START:
+	case RECORD_JOB_FINISH:
+		good = record_get_run(r->type, r->payload, &run);
+		break;
+	case RECORD_RULE_SET:
+		return verify_rule(r->payload, e);
+	case RECORD_JOB_REMOVE:
+	case RECORD_RULE_REMOVE:
+		good = is_name(r->payload, 0);
+		break;
+	case RECORD_RULE_PAUSE:
+		good = is_name(r->payload, 1);
+		break;
+	default:
+		break;
+	}
+	return good ? 0 : err_set(e, ERR_INVALID, "its content makes no sense");
+}
+
+struct slice
+image_entry_id(const struct image_entry *entry)
+{
+	if (entry->kind == IMAGE_RULES)
+		return record_subject(RECORD_RULE_SET, entry->rule);
+	return entry->set.job;
+}
+
+static int
+verify_history(struct slice history, struct err *e)
+{
+	struct record_reader in;
+	struct record_run run;
+	int n = 0;
+
+	record_read(&in, history);
+	while (history_next(&in, &run))
+		n++;
+	if (!record_done(&in) || n > HISTORY_RUNS_MAX)
+		return err_set(e, ERR_INVALID, "its history makes no sense");
+	return 0;
+}
+
+int
+verify_entry(const struct verify_order *o, const struct image_entry *entry,
+    struct err *e)
+{
+	struct slice id = image_entry_id(entry);
+
+	if (entry->kind < o->kind || id.len == 0 || id.len > sizeof(o->id) ||
+	    (entry->kind == o->kind &&
+		slice_cmp(id, slice_of(o->id, o->len)) <= 0))
+		return err_set(e, ERR_INVALID, "it is out of order");
+	return entry->kind == IMAGE_RULES ? verify_rule(entry->rule, e)
+					  : verify_history(entry->history, e);
+}
+
+void
+verify_advance(struct verify_order *o, const struct image_entry *entry)
+{
+	struct slice id = image_entry_id(entry);
+
+	o->kind = entry->kind;
+	o->len = id.len;
+	memcpy(o->id, id.ptr, id.len);
+}

@@ -1,0 +1,88 @@
+#include "service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+bool
+service_exists(const char *program)
+{
+	char all[4096], path[4608], *dir, *rest = all;
+	const char *of_server = getenv("PATH");
+
+	(void)snprintf(all, sizeof(all), "%s:/usr/sbin:/usr/local/sbin",
+	    of_server == NULL ? "" : of_server);
+	while ((dir = strsep(&rest, ":")) != NULL) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, program);
+		if (access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Between fork and exec. */
+static void
+become(char *const *argv, int output)
+{
+	static char path[8192];
+	const char *old = getenv("PATH");
+
+	(void)snprintf(path, sizeof(path), "%s:/usr/sbin:/usr/local/sbin",
+	    old == NULL ? "" : old);
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)dup2(output, 1);
+	(void)dup2(output, 2);
+	(void)setenv("PATH", path, 1);
+	(void)execvp(argv[0], argv);
+	_exit(127);
+}
+
+void
+service_start(struct service *s, char *const *argv, const char *ready)
+{
+	static char text[65536];
+	size_t len = 0;
+	int fd[2];
+	ssize_t n;
+
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	s->pid = fork();
+	assert_true(s->pid >= 0);
+	if (s->pid == 0)
+		become(argv, fd[1]);
+	(void)setpgid(s->pid, s->pid);
+	assert_int_equal(close(fd[1]), 0);
+	s->output = fd[0];
+	text[0] = '\0';
+	while (strstr(text, ready) == NULL) {
+		n = read(fd[0], text + len, sizeof(text) - 1 - len);
+		if (n <= 0)
+			fail_msg("%s ended: %s", argv[0], text);
+		len += (size_t)n;
+		text[len] = '\0';
+	}
+	/* What it writes later is not read: let it not wait for us. */
+	(void)fcntl(fd[0], F_SETPIPE_SZ, 1 << 20);
+}
+
+void
+service_kill(struct service *s)
+{
+	if (s->pid == 0)
+		return;
+	(void)kill(-s->pid, SIGKILL);
+	while (waitpid(-s->pid, NULL, 0) > 0 || errno == EINTR)
+		;
+	(void)close(s->output);
+	s->pid = 0;
+}

@@ -3,9 +3,8 @@
  * plan until its result is durable:
  *
  *	triggering  its TRIGGER record is under way
- *	ready       waits for its turn                   } a job that is set
- *	held        its rule is paused                   } anew or removed
- *	                                                 } takes these back
+ *	ready       waits for its turn
+ *	held        its rule is paused
  *	starting    its START record must be durable first (on_crash=fail)
  *	running     with the processor
  *	finishing   its FINISH record is under way
@@ -13,7 +12,8 @@
  * In triggering, starting and finishing a record may be refused, because the
  * disk is full for one. The execution then waits in the list `refused` and
  * asks again (`hold storage`); and no further job is taken meanwhile. While a
- * change to its job is under way, it waits in `blocked` for that to end.
+ * change to its job is under way, it waits in `blocked` for that to end. A job
+ * that is set anew or removed takes back what has not begun (has_begun).
  *
  * Invariants:
  *  S1  A job in phase taken, queued or running has exactly one execution, and
@@ -560,16 +560,30 @@ sched_wake_ns(const struct sched *s, int64_t now_ns)
 	int64_t wake = SCHED_NEVER;
 	int64_t due_ns, frame, next;
 
+	if (s->refused.n > 0) /* the clock may have been set back since */
+		return s->retry_ns < now_ns + STORAGE_RETRY_NS
+		    ? s->retry_ns
+		    : now_ns + STORAGE_RETRY_NS;
 	if (s->draining)
-		return s->refused.n > 0 ? s->retry_ns : SCHED_NEVER;
-	if (s->refused.n > 0)
-		return s->retry_ns;
+		return SCHED_NEVER;
 	if (jobs_next_due(s->jobs, &due_ns)) {
 		frame = frame_after(due_ns, s->framerate);
 		next = frame_of(now_ns, s->framerate) + 1;
 		wake = frame_start(frame > next ? frame : next, s->framerate);
 	}
 	return wake;
+}
+
+/* With nothing left that was due while the server was down, a job that is set
+ * for a time in the past has its place there: the clock may be set back, and
+ * must not come to where it was first. */
+static void
+lift_floor(struct sched *s)
+{
+	int64_t due_ns;
+
+	if (!jobs_next_due(s->jobs, &due_ns) || due_ns >= s->jobs->floor_ns)
+		s->jobs->floor_ns = INT64_MIN;
 }
 
 int64_t
@@ -580,7 +594,9 @@ sched_tick(struct sched *s, int64_t now_ns)
 	uint32_t ref;
 	bool missed;
 
-	if (s->refused.n > 0 && now_ns >= s->retry_ns) {
+	if (s->refused.n > 0 &&
+	    (now_ns >= s->retry_ns ||
+		s->retry_ns - now_ns > STORAGE_RETRY_NS)) {
 		s->retry_ns = 0;
 		record_all(s, &s->refused);
 	}
@@ -589,8 +605,10 @@ sched_tick(struct sched *s, int64_t now_ns)
 		return sched_wake_ns(s, now_ns);
 	for (int i = 0; i < SCHED_SLICE; i++) {
 		ref = jobs_first_due(s->jobs, frame_ns, &missed);
-		if (ref == JOB_NONE)
+		if (ref == JOB_NONE) {
+			lift_floor(s);
 			return sched_wake_ns(s, now_ns);
+		}
 		/* Room or memory comes back when the store has been polled. */
 		if (store_full(s->store) || !take(s, ref, missed, now_ns))
 			return now_ns + NS_PER_MS;
@@ -633,6 +651,22 @@ mark_removed(struct sched *s, struct slice job)
 				x->removed = true;
 }
 
+/* Whether something of it runs, is known to the log, or is about to be. */
+static bool
+has_begun(const struct sched *s, const struct execution *x)
+{
+	switch (x->state) {
+	case EXECUTION_READY:
+	case EXECUTION_HELD:
+		return false;
+	case EXECUTION_TRIGGERING:
+	case EXECUTION_STARTING:
+		return x->list == &s->active;
+	default:
+		return true;
+	}
+}
+
 /* A job is about to be set anew or removed: its execution is no longer its,
  * and has no purpose if it has not begun. */
 static void
@@ -648,9 +682,10 @@ job_changing(void *ctx, const struct job *job, bool removed)
 		return;
 	x->detached = true;
 	x->removed = removed;
-	if (x->state == EXECUTION_READY || x->state == EXECUTION_HELD ||
-	    (x->state == EXECUTION_TRIGGERING && x->list != &s->active))
-		execution_free(s, x);
+	if (has_begun(s, x))
+		return;
+	s->n_inflight -= x->state == EXECUTION_STARTING;
+	execution_free(s, x);
 }
 
 static void

@@ -31,10 +31,10 @@ stop_running(struct sched *s, struct slice job, bool force)
 }
 
 static bool
-has_begun(const struct execution *x)
+is_waiting(const struct execution *x)
 {
-	return x->state != EXECUTION_HELD && x->state != EXECUTION_READY &&
-	    x->state != EXECUTION_RETRYING;
+	return x->state == EXECUTION_HELD || x->state == EXECUTION_READY ||
+	    x->state == EXECUTION_RETRYING;
 }
 
 int
@@ -55,7 +55,7 @@ sched_cancel(struct sched *s, struct slice id, bool force,
 	if (x != NULL && x->list == &s->refused)
 		return err_set(e, ERR_STORAGE,
 		    "the logfile cannot be written, and the job waits for it");
-	if (x != NULL && !has_begun(x) && (r = requester_new(w)) == NULL)
+	if (x != NULL && is_waiting(x) && (r = requester_new(w)) == NULL)
 		return err_nomem(e);
 	stopped = stop_running(s, id, force);
 	if (r != NULL) {

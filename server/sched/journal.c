@@ -10,9 +10,6 @@
 
 #include "log.h"
 #include "os.h"
-#include "tstamp.h"
-
-#define REFUSED_PAUSE_NS (100 * NS_PER_MS)
 
 struct requester *
 requester_new(const struct store_waiter *w)
@@ -312,4 +309,26 @@ journal_started(struct sched *s, struct execution *x)
 	(void)describe(s, x, &r);
 	(void)store_run(s->store, RECORD_JOB_START, &r, WAL_TRIGGER, &nobody,
 	    &e); /* the run needs none if it is refused */
+}
+
+void
+journal_lost(struct sched *s, struct execution *x, int64_t now_ns)
+{
+	const struct store_waiter nobody = { 0 };
+	const struct record_run r = {
+		.job = execution_job(x),
+		.rule = slice_str(x->rule->id),
+		.execution_id = x->id,
+		.attempt = x->attempt,
+		.started_ns = x->started_ns,
+		.ended_ns = now_ns,
+		.outcome = RUN_LOST,
+		.exit = RUN_EXIT_NONE,
+		.flags = RECORD_FINISH_RETRY,
+		.next_due_ns = now_ns,
+	};
+	struct err e;
+
+	(void)store_run(s->store, RECORD_JOB_FINISH, &r, WAL_RESULT, &nobody,
+	    &e); /* if it is refused, only HISTORY lacks it */
 }

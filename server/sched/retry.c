@@ -20,12 +20,17 @@ longest_wait(const struct execution *x)
 static bool
 wanted(const struct execution *x)
 {
+	int64_t retries = x->spec->number[OPTION_retries];
+
+	if (x->stopping)
+		return false;
 	switch (x->run == NULL ? RUN_FAILURE : x->run->outcome) {
+	case RUN_LOST: /* on_crash=rerun gives it one more */
+		retries += x->spec->number[OPTION_on_crash] == ON_CRASH_RERUN;
+		return x->attempt <= retries;
 	case RUN_FAILURE:
 	case RUN_TIMEOUT:
-		return x->attempt <= x->spec->number[OPTION_retries];
-	case RUN_LOST:
-		return x->spec->number[OPTION_on_crash] == ON_CRASH_RERUN;
+		return x->attempt <= retries;
 	default:
 		return false;
 	}
@@ -38,8 +43,6 @@ retry_at(struct sched *s, const struct execution *x, int64_t now_ns)
 
 	if (x->spec == NULL || !wanted(x))
 		return 0;
-	if (x->run != NULL && x->run->outcome == RUN_LOST)
-		return now_ns;
 	longest = longest_wait(x);
 	wait = (int64_t)(s->options.random(s->options.ctx) %
 	    ((uint64_t)longest + 1));

@@ -154,8 +154,8 @@ sched_wake_ns(const struct sched *s, int64_t now_ns)
 	int64_t wake = SCHED_NEVER;
 	int64_t due_ns;
 
-	if (s->refused.n > 0)
-		return s->refused_ns;
+	if (s->refused.n > 0) /* the clock may have been set back since */
+		return earlier(s->refused_ns, now_ns + REFUSED_PAUSE_NS);
 	if (s->draining)
 		return SCHED_NEVER;
 	if (s->open != NULL || may_start(s))
@@ -169,6 +169,18 @@ sched_wake_ns(const struct sched *s, int64_t now_ns)
 	return wake;
 }
 
+/* With nothing left that was due while the server was down, a job that is set
+ * for a time in the past has its place there: the clock may be set back, and
+ * must not come to where it was first. */
+static void
+lift_floor(struct sched *s)
+{
+	int64_t due_ns;
+
+	if (!jobs_next_due(s->jobs, &due_ns) || due_ns >= s->jobs->floor_ns)
+		s->jobs->floor_ns = INT64_MIN;
+}
+
 int64_t
 sched_tick(struct sched *s, int64_t now_ns)
 {
@@ -177,7 +189,9 @@ sched_tick(struct sched *s, int64_t now_ns)
 	uint32_t ref;
 	bool missed;
 
-	if (s->refused.n > 0 && now_ns >= s->refused_ns) {
+	if (s->refused.n > 0 &&
+	    (now_ns >= s->refused_ns ||
+		s->refused_ns - now_ns > REFUSED_PAUSE_NS)) {
 		s->refused_ns = 0;
 		journal_again(s, &s->refused);
 	}
@@ -188,8 +202,10 @@ sched_tick(struct sched *s, int64_t now_ns)
 		return sched_wake_ns(s, now_ns);
 	for (int i = 0; i < SCHED_SLICE; i++) {
 		ref = jobs_first_due(s->jobs, begin_ns, &missed);
-		if (ref == JOB_NONE)
+		if (ref == JOB_NONE) {
+			lift_floor(s);
 			return sched_wake_ns(s, now_ns);
+		}
 		/* Room or memory comes back when the store has been polled. */
 		if (store_full(s->store) || !take(s, ref, missed, now_ns))
 			return now_ns + NS_PER_MS;
@@ -234,6 +250,7 @@ mark_removed(struct sched *s, struct slice job)
 				x->removed = true;
 }
 
+/* Whether something of it runs, is known to the log, or is about to be. */
 static bool
 has_begun(const struct sched *s, const struct execution *x)
 {
@@ -242,8 +259,9 @@ has_begun(const struct sched *s, const struct execution *x)
 	case EXECUTION_READY:
 	case EXECUTION_RETRYING:
 		return false;
-	case EXECUTION_TRIGGERING: /* unless its record waits */
-		return x->list == &s->recording;
+	case EXECUTION_TRIGGERING:
+	case EXECUTION_STARTING:
+		return x->list == &s->recording || x->list == &s->running;
 	default:
 		return true;
 	}
@@ -316,7 +334,8 @@ sched_free(struct sched *s)
 	free(s);
 }
 
-/* Take up one job that was due when the last server ended. */
+/* Take up one job that was due when the last server ended: as if it waited
+ * for an attempt at its due time, so that all go on in that order. */
 static int
 recover_job(struct sched *s, struct job *job, int64_t now_ns)
 {
@@ -325,22 +344,25 @@ recover_job(struct sched *s, struct job *job, int64_t now_ns)
 	if (x == NULL)
 		return -1;
 	x->id = job->extra->execution_id;
-	x->began_ns = job->extra->started_ns;
+	x->attempt = job->extra->attempt;
+	x->began_ns = x->started_ns = job->extra->started_ns;
 	job->extra->execution = x;
 	if (x->rule == NULL) {
 		journal_finish(s, x, RUN_FAILURE, now_ns, now_ns);
 		return 0;
 	}
 	if (job->phase == PHASE_RUNNING) {
-		x->attempt = job->extra->attempt;
 		LOG_WARN("run_lost", LOG_STR("job", x->job),
 		    LOG_STR("rule", x->rule->id), LOG_U64("execution", x->id));
-		journal_finish(s, x, RUN_LOST, x->began_ns, now_ns);
-		return 0;
+		if (x->spec->number[OPTION_on_crash] == ON_CRASH_FAIL) {
+			x->stopping = true; /* at most once: no retry */
+			journal_finish(s, x, RUN_LOST, x->began_ns, now_ns);
+			return 0;
+		}
+		journal_lost(s, x, now_ns);
 	}
-	/* Queued, or waiting for its next attempt, which comes at once. */
-	x->attempt = job->extra->attempt + 1;
-	hold_queue(s, x);
+	x->retry_at_ns = x->due_ns;
+	retry_wait(s, x);
 	return 0;
 }
 
@@ -360,6 +382,10 @@ sched_recover(struct sched *s, int64_t now_ns, struct err *e)
 		if (job_status(job) == JOB_TRIGGERED &&
 		    recover_job(s, job, now_ns) == -1)
 			return err_nomem(e);
+	}
+	while (s->retries.n > 0) {
+		s->retry_all = true;
+		retry_release(s, now_ns);
 	}
 	return 0;
 }

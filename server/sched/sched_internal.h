@@ -13,10 +13,9 @@
  * plan until its result is durable:
  *
  *	triggering  its TRIGGER record is under way
- *	held        its rule is paused, or runs as many as   } a job that is
- *	            it may                                   } set anew or
- *	ready       waits for its turn                       } removed takes
- *	retrying    waits for its next attempt               } these back
+ *	held        its rule is paused, or runs as many as it may
+ *	ready       waits for its turn
+ *	retrying    waits for its next attempt
  *	starting    its START record must be durable first (on_crash=fail)
  *	running     with the processor
  *	finishing   its FINISH record is under way
@@ -24,7 +23,8 @@
  * In triggering, starting and finishing a record may be refused, because the
  * disk is full for one. The execution then waits in the list `refused` and
  * asks again (`hold storage`); and no further job is taken meanwhile. While a
- * change to its job is under way, it waits in `blocked` for that to end.
+ * change to its job is under way, it waits in `blocked` for that to end. A job
+ * that is set anew or removed takes back what has not begun.
  *
  * Invariants:
  *  S1  A job in phase taken, queued or running has exactly one execution, and
@@ -42,6 +42,9 @@
 #include "sched.h"
 
 #include "waitq.h"
+
+/* Between two attempts to record what was refused. */
+#define REFUSED_PAUSE_NS INT64_C(100000000)
 
 enum execution_state {
 	EXECUTION_TRIGGERING,
@@ -97,7 +100,7 @@ struct execution {
 	bool beside;   /* its job had another plan, or run, when triggered */
 	bool detached; /* see S1 */
 	bool removed;  /* its job is gone */
-	bool stopping; /* cancelled while it ran */
+	bool stopping; /* cancelled while it ran: no further attempt */
 	uint8_t job_len;
 	char job[]; /* identifier, terminated */
 };
@@ -161,6 +164,9 @@ void journal_finish(struct sched *s, struct execution *x,
     enum run_outcome outcome, int64_t started_ns, int64_t now_ns);
 /* Record that an attempt begins, without waiting for it. */
 void journal_started(struct sched *s, struct execution *x);
+/* Record that an attempt was lost with the server that ran it and that another
+ * follows, without waiting for it. */
+void journal_lost(struct sched *s, struct execution *x, int64_t now_ns);
 /* A copy of a waiter; NULL: no memory. */
 struct requester *requester_new(const struct store_waiter *w);
 

@@ -28,7 +28,9 @@ struct rig {
 	int64_t again_ns;	       /* what the last tick gave */
 	struct run *run[RIG_RUNS_MAX]; /* submitted and not ended, in order */
 	size_t n_runs;
-	size_t n_submitted; /* ever */
+	size_t n_submitted;	/* ever */
+	unsigned n_run_answers; /* to rig_run */
+	bool run_refused;	/* the last of them */
 	/* Told of each run that is submitted; or NULL. */
 	void (*on_submit)(void *arg, const struct run *run);
 	void *on_submit_arg;

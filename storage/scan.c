@@ -136,8 +136,8 @@ find_valid(struct scan *s, off_t *at, struct record *r, struct err *e)
 }
 
 /*
- * Whether a valid record behind `from` proves that what stands there was
- * durable once: 1 with s->proof, 0, or -1 on a read error.
+ * Whether a later record, valid, at or behind `from` proves that the one due
+ * there was durable once: 1 with s->proof, 0, or -1 on a read error.
  */
 static int
 find_proof(struct scan *s, off_t from, struct err *e)
@@ -145,7 +145,7 @@ find_proof(struct scan *s, off_t from, struct err *e)
 	struct record r;
 	int rc;
 
-	for (s->proof = from + 1;; s->proof++) {
+	for (s->proof = from;; s->proof++) {
 		rc = find_valid(s, &s->proof, &r, e);
 		if (rc != 1 || r.group_first || r.type == RECORD_MARK)
 			return rc;
@@ -175,9 +175,10 @@ judge(struct scan *s, struct err *e)
 		return SCAN_TORN;
 	}
 	(void)err_set(e, ERR_STORAGE,
-	    "damaged at offset %lld: no valid record there, but one at "
-	    "offset %lld",
-	    (long long)s->next, (long long)s->proof);
+	    "damaged at offset %lld: record %llu is not there, but a later "
+	    "one at offset %lld",
+	    (long long)s->next, (unsigned long long)s->next_seq,
+	    (long long)s->proof);
 	return SCAN_DAMAGED;
 }
 

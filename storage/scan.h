@@ -32,7 +32,7 @@ struct scan {
 	off_t next;  /* where the one after it begins */
 	bool marked; /* at the end: a mark says that all is durable */
 	uint64_t next_seq;
-	off_t proof;	      /* SCAN_DAMAGED: a valid record behind */
+	off_t proof;	      /* SCAN_DAMAGED: a later record, valid */
 	unsigned char *bytes; /* owned: a window of the file */
 	off_t window_at;
 	size_t window_len;

@@ -9,8 +9,8 @@
  *     were not sent last; `unsent` is the first of them.
  *  2. A call without a run was sent. It stays until its answer comes, so that
  *     the answer is not taken for another's.
- *  3. A connection is freed by settle and fail only: never while a protocol
- *     reads from it or writes to it.
+ *  3. A connection is freed by settle and conn_fail only: never while a
+ * protocol reads from it or writes to it.
  */
 #define IDLE_MAX 64 /* connections kept */
 #define IDLE_S 60.  /* and for how long */
@@ -74,6 +74,28 @@ give_up(struct call *call)
 	ev_timer_stop(call->conn->stream.loop, &call->limit);
 	call->x = NULL;
 	execution_end(x, false);
+}
+
+void
+call_explain(struct call *call, const char *bytes, size_t n)
+{
+	char line[RUN_REASON_MAX];
+	size_t i;
+
+	if (call->x == NULL)
+		return;
+	for (i = 0; i < n && i < sizeof(line) - 1; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+
+		if (c == '\n' || c == '\r')
+			break;
+		line[i] = bytes[i];
+		if (c < ' ' || c == 0x7f)
+			line[i] = '?';
+	}
+	line[i] = '\0';
+	(void)run_explain(call->x->run, "%s: %s", call->conn->pool->ops->name,
+	    line);
 }
 
 static bool
@@ -142,16 +164,14 @@ conn_free(struct conn *c)
 	free(c);
 }
 
-static void
-fail(struct conn *c, const char *why)
+void
+conn_fail(struct conn *c, const char *why)
 {
-	const char *name = c->pool->ops->name;
 	struct call *call, *next;
 
 	for (call = c->first; call != NULL; call = next) {
 		next = call->next;
-		if (call->x != NULL)
-			(void)run_explain(call->x->run, "%s: %s", name, why);
+		call_explain(call, why, strlen(why));
 		call_end(call, false);
 	}
 	conn_free(c);
@@ -213,7 +233,7 @@ on_opened(void *arg)
 	const char *why = c->pool->ops->opened(c);
 
 	if (why != NULL)
-		fail(c, why);
+		conn_fail(c, why);
 	else
 		(void)settle(c);
 }
@@ -226,14 +246,14 @@ on_input(void *arg, const char *bytes, size_t n)
 
 	if (why == NULL)
 		return settle(c);
-	fail(c, why);
+	conn_fail(c, why);
 	return false;
 }
 
 static void
 on_broken(void *arg, const char *why)
 {
-	fail(arg, why);
+	conn_fail(arg, why);
 }
 
 void

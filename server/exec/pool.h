@@ -92,6 +92,12 @@ void conn_ready(struct conn *c);
 /* It takes no new calls. */
 void conn_retire(struct conn *c);
 
+/* Its runs fail, it is freed. Not from within a function of pool_ops. */
+void conn_fail(struct conn *c, const char *why);
+
+/* Give its run as the reason the first line of what a server says. */
+void call_explain(struct call *call, const char *bytes, size_t n);
+
 /* An answer has come: the run ends, call is freed. Reason and exit are set
  * if there is still a run. */
 void call_end(struct call *call, bool success);

@@ -12,6 +12,9 @@ static const struct runner_ops *const runners[RUNNER_COUNT] = {
 #ifndef WITHOUT_REDIS
 	[RUNNER_REDIS] = &runner_redis,
 #endif
+#ifndef WITHOUT_AMQP
+	[RUNNER_AMQP] = &runner_amqp,
+#endif
 	[RUNNER_AWF] = &runner_awf,
 };
 

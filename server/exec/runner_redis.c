@@ -196,26 +196,6 @@ take_setup_reply(struct redis *r)
 	return NULL;
 }
 
-/* The first line of an error, without bytes that would spoil a log. */
-static void
-explain(struct run *run, const struct buf *text)
-{
-	char line[RUN_REASON_MAX];
-	size_t i;
-
-	for (i = 0; i < text->len && i < sizeof(line) - 1; i++) {
-		unsigned char c = (unsigned char)text->ptr[i];
-
-		if (c == '\n' || c == '\r')
-			break;
-		line[i] = text->ptr[i];
-		if (c < ' ' || c == 0x7f)
-			line[i] = '?';
-	}
-	line[i] = '\0';
-	(void)run_explain(run, "redis: %s", line);
-}
-
 static void
 take_reply(struct redis *r, struct call *call)
 {
@@ -229,7 +209,8 @@ take_reply(struct redis *r, struct call *call)
 		output_add(output, r->reply.text.ptr, r->reply.text.len, max);
 		output_add(output, "\n", 1, max);
 		if (!success)
-			explain(call->x->run, &r->reply.text);
+			call_explain(call, r->reply.text.ptr,
+			    r->reply.text.len);
 	}
 	call_end(call, success);
 }

@@ -183,12 +183,18 @@ read_some(struct peer *p, size_t max)
 }
 
 bool
-peer_receive_until(struct peer *p, const char *text)
+peer_receive_bytes(struct peer *p, const void *bytes, size_t n)
 {
-	while (memmem(p->received, p->n_received, text, strlen(text)) == NULL)
+	while (memmem(p->received, p->n_received, bytes, n) == NULL)
 		if (!read_some(p, PEER_RECEIVED_MAX))
 			return false;
 	return true;
+}
+
+bool
+peer_receive_until(struct peer *p, const char *text)
+{
+	return peer_receive_bytes(p, text, strlen(text));
 }
 
 bool

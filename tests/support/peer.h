@@ -61,6 +61,7 @@ bool peer_send_bytes(struct peer *p, const void *bytes, size_t n);
 /* Read into `received`, behind what is there, until it holds `text`. False:
  * the other side has closed. */
 bool peer_receive_until(struct peer *p, const char *text);
+bool peer_receive_bytes(struct peer *p, const void *bytes, size_t n);
 
 /* Read n bytes more, or all that comes. */
 bool peer_receive(struct peer *p, size_t n);

@@ -29,9 +29,11 @@ struct rig {
 	int64_t again_ns;	       /* what the last tick gave */
 	struct run *run[RIG_RUNS_MAX]; /* submitted and not ended, in order */
 	size_t n_runs;
-	size_t n_submitted; /* ever */
-	uint64_t cancelled; /* the last execution ordered to end */
-	uint64_t random;    /* what the scheduler draws */
+	size_t n_submitted;	/* ever */
+	unsigned n_run_answers; /* to rig_run */
+	bool run_refused;	/* the last of them */
+	uint64_t cancelled;	/* the last execution ordered to end */
+	uint64_t random;	/* what the scheduler draws */
 	struct zones *zones;
 	/* Told of each run that is submitted; or NULL. */
 	void (*on_submit)(void *arg, const struct run *run);

@@ -78,9 +78,14 @@ service_start(struct service *s, char *const *argv, const char *ready)
 void
 service_kill(struct service *s)
 {
+	char text[4096];
+
 	if (s->pid == 0)
 		return;
 	(void)kill(-s->pid, SIGKILL);
+	/* Until nobody holds its output: all that it started is gone. */
+	while (read(s->output, text, sizeof(text)) > 0)
+		;
 	while (waitpid(-s->pid, NULL, 0) > 0 || errno == EINTR)
 		;
 	(void)close(s->output);

@@ -20,7 +20,8 @@ bool service_exists(const char *program);
  * ends before. */
 void service_start(struct service *s, char *const *argv, const char *ready);
 
-/* SIGKILL to it and its children, and wait. Safe when it does not run. */
+/* SIGKILL to its process group; wait until it and all that it has started are
+ * gone. Safe when it does not run. */
 void service_kill(struct service *s);
 
 #endif

@@ -712,8 +712,8 @@ a_run_that_is_refused_is_told(void **state)
 	begin("log", 2);
 	set("a.1", T0 + HOUR);
 	disk_full();
-	assert_int_equal(rig_run(&rig, "a.1"), 0);
-	assert_int_equal(rig.box.n_refused, 1);
+	assert_int_equal(rig_run(&rig, "a.1"), -1);
+	assert_int_equal(rig.n_run_answers, 1);
 	assert_int_equal(rig.box.err.code, ERR_STORAGE);
 	rig_expect_phase(&rig, "a.1", PHASE_PLANNED);
 	disk_free();

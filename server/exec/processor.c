@@ -205,9 +205,8 @@ copy_options(struct processor *p, const struct processor_options *o,
 	p->wake = o->wake;
 	p->wake_arg = o->wake_arg;
 	ex->max_output = o->max_output;
-	ex->network_limit_ns = o->network_limit_ns > 0
-	    ? o->network_limit_ns
-	    : NETWORK_LIMIT_NS;
+	ex->network_limit_ns =
+	    o->network_limit_ns > 0 ? o->network_limit_ns : NETWORK_LIMIT_NS;
 	ex->started = on_started;
 	ex->ended = on_ended;
 	ex->arg = p;

@@ -157,6 +157,7 @@ put_job(struct buf *out, struct previous *previous,
 	record_put_u8(out,
 	    (unsigned)run->phase | (plan != 0 ? IMAGE_JOB_PLAN : 0) |
 		(has_run ? IMAGE_JOB_RUN : 0) |
+		(run->run_due_ns != 0 ? IMAGE_JOB_BESIDE : 0) |
 		(entry->history.len > 0 ? IMAGE_JOB_HISTORY : 0));
 	put_varint(out, zigzag(previous->due_ns, run->due_ns));
 	if (plan != 0) {
@@ -168,6 +169,8 @@ put_job(struct buf *out, struct previous *previous,
 		record_put_u32(out, run->attempt);
 		record_put_i64(out, run->started_ns);
 	}
+	if (run->run_due_ns != 0)
+		record_put_i64(out, run->run_due_ns);
 	if (entry->history.len > 0)
 		record_put_text(out, entry->history);
 	previous_set(previous, id, run->due_ns);
@@ -199,6 +202,8 @@ get_job(struct record_reader *in, struct previous *previous,
 		entry->run.attempt = record_get_u32(in);
 		entry->run.started_ns = record_get_i64(in);
 	}
+	if (flags & IMAGE_JOB_BESIDE)
+		entry->run.run_due_ns = record_get_i64(in);
 	if (flags & IMAGE_JOB_HISTORY)
 		entry->history = record_get_text(in);
 	entry->set.job = slice_of(previous->id, previous->id_len);

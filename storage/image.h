@@ -33,6 +33,7 @@
  *     then what the flags announce:
  *     IMAGE_JOB_PLAN: u8 flags and what they announce, as in a SET record
  *     IMAGE_JOB_RUN: u64 execution_id, u32 attempt, i64 started_ns
+ *     IMAGE_JOB_BESIDE: i64 due_ns of the run, which is not the plan's
  *     IMAGE_JOB_HISTORY: text, as in history.h
  */
 #ifndef STORAGE_IMAGE_H
@@ -67,6 +68,7 @@ const char *image_kind_name(enum image_kind kind);
 #define IMAGE_JOB_PLAN 0x08u
 #define IMAGE_JOB_RUN 0x10u
 #define IMAGE_JOB_HISTORY 0x20u
+#define IMAGE_JOB_BESIDE 0x40u
 
 #define IMAGE_HEADER_LEN 64u
 

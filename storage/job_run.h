@@ -10,8 +10,8 @@
  *	          +----------- a recurring job; others: executed, failed
  *
  * SET leads from every phase to planned, REMOVE from every phase to nothing,
- * and RUN's TRIGGER from planned, executed and failed to queued. `taken` is
- * known in memory only.
+ * RUN's TRIGGER from planned, executed and failed to queued, and that of a run
+ * beside another from running to queued. `taken` is known in memory only.
  */
 #ifndef STORAGE_JOB_RUN_H
 #define STORAGE_JOB_RUN_H
@@ -33,10 +33,11 @@ enum job_phase {
 
 struct job_run {
 	enum job_phase phase;
-	int64_t due_ns;
+	int64_t due_ns;	       /* of the plan */
 	uint64_t execution_id; /* of the run in queued and running; 0: none */
 	uint32_t attempt;      /* the one that began last */
 	int64_t started_ns;    /* when that was */
+	int64_t run_due_ns; /* of that run, when it is not the plan's; or 0 */
 };
 
 static inline void
@@ -44,6 +45,7 @@ job_run_set(struct job_run *run, int64_t due_ns)
 {
 	run->phase = PHASE_PLANNED;
 	run->due_ns = due_ns;
+	run->run_due_ns = 0;
 	run->execution_id = 0; /* a run that goes on is no longer its */
 }
 
@@ -57,6 +59,12 @@ job_run_apply(struct job_run *run, enum record_type type,
 		run->execution_id = r->execution_id;
 		run->attempt = 0;
 		run->started_ns = 0;
+		run->run_due_ns = 0;
+		if (r->flags & RECORD_TRIGGER_BESIDE) {
+			run->due_ns = r->next_due_ns;
+			if (r->due_ns != r->next_due_ns)
+				run->run_due_ns = r->due_ns;
+		}
 		return;
 	}
 	if (run->execution_id != r->execution_id ||
@@ -71,6 +79,7 @@ job_run_apply(struct job_run *run, enum record_type type,
 	} else if (r->next_due_ns != 0) {
 		run->phase = PHASE_PLANNED;
 		run->due_ns = r->next_due_ns;
+		run->run_due_ns = 0;
 	} else if (r->outcome == RECORD_OUTCOME_SUCCESS) {
 		run->phase = PHASE_EXECUTED;
 	} else {

@@ -253,6 +253,7 @@ adopt_plan(struct job *job, struct job_extra *extra)
 	job->extra->plan = NULL;
 	/* A run that goes on is no longer this job's. */
 	job->extra->execution_id = 0;
+	job->extra->run_due_ns = 0;
 	job->extra->execution = NULL;
 	if (extra != NULL) {
 		job->extra->plan = extra->plan;
@@ -327,12 +328,13 @@ jobs_apply_run(struct jobs *j, enum record_type type,
 	if ((x = need_extra(job)) == NULL)
 		return -1;
 	run = (struct job_run){ (enum job_phase)job->phase, job->due_ns,
-		x->execution_id, x->attempt, x->started_ns };
+		x->execution_id, x->attempt, x->started_ns, x->run_due_ns };
 	job_run_apply(&run, type, r);
 	job->due_ns = run.due_ns;
 	x->execution_id = run.execution_id;
 	x->attempt = run.attempt;
 	x->started_ns = run.started_ns;
+	x->run_due_ns = run.run_due_ns;
 	if (type == RECORD_JOB_FINISH)
 		remember(x, r);
 	if (type == RECORD_JOB_TRIGGER)
@@ -368,6 +370,7 @@ jobs_load(struct jobs *j, const struct record_set *set,
 	x->execution_id = run->execution_id;
 	x->attempt = run->attempt;
 	x->started_ns = run->started_ns;
+	x->run_due_ns = run->run_due_ns;
 	if (history.len == 0)
 		return 0;
 	if ((x->history = slice_dup(history)) == NULL)

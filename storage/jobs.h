@@ -34,6 +34,7 @@ struct job_extra {
 	uint32_t history_len;
 	uint32_t attempt; /* see struct job_run */
 	int64_t started_ns;
+	int64_t run_due_ns;
 	uint64_t execution_id;
 	void *execution; /* the scheduler's, of that run; or NULL */
 };

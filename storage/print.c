@@ -11,8 +11,8 @@
 #define OPTIONS_LINE_MAX 32768u
 
 /* The flags of a TRIGGER; an image does not tell. */
-#define MANUAL 1u
-#define MANUAL_UNKNOWN 2u
+/* In flags: whether RUN ordered it is not known. */
+#define MANUAL_UNKNOWN (RECORD_TRIGGER_FLAGS + 1)
 
 /* --- JSON --- */
 
@@ -284,6 +284,22 @@ finish_text(struct buf *out, const struct print *p, const struct record_run *r)
 }
 
 static void
+trigger_text(struct buf *out, const struct record_run *r)
+{
+	if (r->flags & MANUAL_UNKNOWN)
+		buf_add_str(out, " -");
+	else if (r->flags & RECORD_TRIGGER_MANUAL)
+		buf_add_str(out, " manual");
+	else
+		buf_add_str(out, " due");
+	if (r->flags & RECORD_TRIGGER_BESIDE) {
+		text_i64(out, " AT ", r->due_ns);
+		text_i64(out, " PLAN ", r->next_due_ns);
+	}
+	buf_add_byte(out, '\n');
+}
+
+static void
 run_text(struct buf *out, const struct print *p, enum record_type type,
     uint64_t seq, const struct record_run *r)
 {
@@ -294,10 +310,7 @@ run_text(struct buf *out, const struct print *p, enum record_type type,
 	    r->job);
 	text_u64(out, " ", r->execution_id);
 	if (type == RECORD_JOB_TRIGGER) {
-		buf_add_str(out,
-		    r->flags == 0	     ? " due\n"
-			: r->flags == MANUAL ? " manual\n"
-					     : " -\n");
+		trigger_text(out, r);
 		return;
 	}
 	text_u64(out, " ", r->attempt);
@@ -333,8 +346,13 @@ run_json(struct buf *out, const struct print *p, enum record_type type,
 	json_begin(out, type, seq, r->job);
 	json_u64(out, "execution_id", r->execution_id);
 	if (type == RECORD_JOB_TRIGGER) {
-		if (r->flags <= MANUAL)
-			json_flag(out, "manual", r->flags == MANUAL);
+		if (!(r->flags & MANUAL_UNKNOWN))
+			json_flag(out, "manual",
+			    (r->flags & RECORD_TRIGGER_MANUAL) != 0);
+		if (r->flags & RECORD_TRIGGER_BESIDE) {
+			json_i64(out, "execution", r->due_ns);
+			json_i64(out, "next_execution", r->next_due_ns);
+		}
 		json_end(out);
 		return;
 	}
@@ -564,6 +582,10 @@ print_entry(struct buf *out, const struct print *p,
 		return false;
 	}
 	run.flags = MANUAL_UNKNOWN;
+	if (entry->run.run_due_ns != 0)
+		run.flags |= RECORD_TRIGGER_BESIDE;
+	run.due_ns = entry->run.run_due_ns;
+	run.next_due_ns = entry->run.due_ns;
 	if (entry->run.phase == PHASE_QUEUED ||
 	    entry->run.phase == PHASE_RUNNING)
 		put_run(out, p, RECORD_JOB_TRIGGER, 0, &run);

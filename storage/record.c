@@ -387,6 +387,10 @@ record_put_run(struct buf *out, enum record_type type,
 	if (type == RECORD_JOB_TRIGGER) {
 		record_put_u8(out, r->flags);
 		record_put_name(out, r->job);
+		if (r->flags & RECORD_TRIGGER_BESIDE) {
+			record_put_i64(out, r->due_ns);
+			record_put_i64(out, r->next_due_ns);
+		}
 		record_end(out, start, type);
 		return;
 	}
@@ -416,7 +420,12 @@ record_get_run(enum record_type type, struct slice payload,
 	if (type == RECORD_JOB_TRIGGER) {
 		r->flags = record_get_u8(&in);
 		r->job = record_get_name(&in);
-		return record_done(&in) && r->flags <= 1 && r->job.len > 0;
+		if (r->flags & RECORD_TRIGGER_BESIDE) {
+			r->due_ns = record_get_i64(&in);
+			r->next_due_ns = record_get_i64(&in);
+		}
+		return record_done(&in) && r->job.len > 0 &&
+		    (r->flags & ~RECORD_TRIGGER_FLAGS) == 0;
 	}
 	r->attempt = record_get_u32(&in);
 	r->started_ns = record_get_i64(&in);

@@ -71,8 +71,9 @@ enum record_type {
 	RECORD_JOB_SET = 2,
 	/* name job */
 	RECORD_JOB_REMOVE = 3,
-	/* The job is due and queued: u64 execution_id, u8 manual (RUN),
-	 * name job */
+	/* The job is due and queued: u64 execution_id, u8 flags
+	 * (RECORD_TRIGGER_*), name job; with _BESIDE: i64 due_ns of the run,
+	 * i64 due_ns of the plan from now on */
 	RECORD_JOB_TRIGGER = 4,
 	/* An attempt begins: u64 execution_id, u32 attempt, i64 started_ns,
 	 * name job, name rule */
@@ -101,6 +102,12 @@ const char *record_type_name(enum record_type type);
 #define RECORD_SET_JITTER 0x10u
 #define RECORD_SET_PAYLOAD 0x20u
 #define RECORD_SET_FLAGS 0x3fu
+
+#define RECORD_TRIGGER_MANUAL 0x01u /* by RUN */
+/* Not the run of the time planned: RUN of a job that recurs, or its next run
+ * beside one that goes on. */
+#define RECORD_TRIGGER_BESIDE 0x02u
+#define RECORD_TRIGGER_FLAGS 0x03u
 
 /* The job was removed (and perhaps set anew) since: leave it alone. */
 #define RECORD_FINISH_ORPHAN 0x01u
@@ -208,8 +215,9 @@ struct record_run { /* TRIGGER, START and FINISH; others' fields are zero */
 	int64_t started_ns, ended_ns;
 	unsigned outcome; /* enum run_outcome of the server */
 	int32_t exit;
-	unsigned flags; /* FINISH: RECORD_FINISH_*; TRIGGER: manual */
-	int64_t next_due_ns;
+	unsigned flags;	     /* RECORD_FINISH_*, RECORD_TRIGGER_* */
+	int64_t due_ns;	     /* TRIGGER with _BESIDE: of the run */
+	int64_t next_due_ns; /* and of the plan; FINISH: 0 none */
 };
 
 /* The part of a SET record behind the job's name, and its flags. */

@@ -6,6 +6,7 @@
 #include "os.h"
 #include "reply.h"
 #include "run.h"
+#include "schedule.h"
 #include "tstamp.h"
 
 int
@@ -14,19 +15,24 @@ cmd_set(struct conn *c, const struct request *r, struct err *e)
 	const struct request_set *q = &r->u.set;
 	struct server *s = c->server;
 	struct store_waiter w = conn_waiter(c, r->id);
-	const struct record_set set = {
+	struct record_set set = {
 		.job = q->job,
 		.due_ns = q->due_ns,
+		.every_ns = q->every_ns,
+		.until_ns = q->until_ns,
+		.jitter_ns = q->jitter_ns,
+		.cron = q->cron,
+		.zone = q->zone,
 		.payload = q->payload,
 	};
+	bool recurs = q->every_ns != 0 || q->cron.ptr != NULL;
 	bool known;
 
 	if (!allowed(c, q->job, "job", e))
 		return FAILED;
-	if (q->every_ns != 0 || q->cron.ptr != NULL)
-		return err_set(e, ERR_INVALID,
-		    "%s is not available in this version",
-		    q->every_ns != 0 ? "EVERY" : "CRON");
+	if (recurs &&
+	    schedule_check(s->zones, q, s->now_ns, &set.due_ns, e) == -1)
+		return FAILED;
 	if (job_must_wait(c, q->job, q->nx || q->xx))
 		return WAIT;
 	if (q->nx || q->xx) {

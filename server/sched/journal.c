@@ -231,6 +231,17 @@ describe_finish(struct sched *s, struct execution *x, struct record_run *r)
 	}
 }
 
+static void
+describe_trigger(const struct execution *x, struct record_run *r)
+{
+	r->flags = x->manual ? RECORD_TRIGGER_MANUAL : 0;
+	if (!x->beside)
+		return;
+	r->flags |= RECORD_TRIGGER_BESIDE;
+	r->due_ns = x->due_ns;
+	r->next_due_ns = x->keep_due_ns != 0 ? x->keep_due_ns : x->due_ns;
+}
+
 static enum record_type
 describe(struct sched *s, struct execution *x, struct record_run *r)
 {
@@ -245,7 +256,7 @@ describe(struct sched *s, struct execution *x, struct record_run *r)
 	if (x->state == EXECUTION_STARTING)
 		return RECORD_JOB_START;
 	if (x->state == EXECUTION_TRIGGERING) {
-		r->flags = x->manual;
+		describe_trigger(x, r);
 		return RECORD_JOB_TRIGGER;
 	}
 	describe_finish(s, x, r);

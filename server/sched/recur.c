@@ -14,9 +14,12 @@
 #include "schedule.h"
 #include "tstamp.h"
 
-static bool
-recurs(const struct job_plan *plan)
+bool
+recurs(const struct job *job)
 {
+	const struct job_plan *plan =
+	    job->extra == NULL ? NULL : job->extra->plan;
+
 	return plan != NULL && (plan->every_ns > 0 || plan->cron != NULL);
 }
 
@@ -50,9 +53,9 @@ recur_next(struct sched *s, const struct execution *x, int64_t now_ns)
 
 	if (ref == JOB_NONE)
 		return 0;
-	plan = jobs_get(s->jobs, ref)->extra->plan;
-	if (!recurs(plan))
+	if (!recurs(jobs_get(s->jobs, ref)))
 		return 0;
+	plan = jobs_get(s->jobs, ref)->extra->plan;
 	if (x->spec != NULL && x->began_ns != 0 &&
 	    x->spec->number[OPTION_overlap] != OVERLAP_SKIP)
 		after_ns = x->began_ns;

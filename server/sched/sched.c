@@ -344,6 +344,10 @@ recover_job(struct sched *s, struct job *job, int64_t now_ns)
 	if (x == NULL)
 		return -1;
 	x->id = job->extra->execution_id;
+	if (job->extra->run_due_ns != 0) {
+		x->due_ns = job->extra->run_due_ns;
+		x->keep_due_ns = job->due_ns;
+	}
 	x->attempt = job->extra->attempt;
 	x->began_ns = x->started_ns = job->extra->started_ns;
 	job->extra->execution = x;
@@ -412,6 +416,11 @@ sched_run_job(struct sched *s, struct slice id, const struct store_waiter *w,
 	}
 	x->requester = r;
 	x->manual = true;
+	if (job->phase == PHASE_PLANNED && recurs(job)) {
+		x->beside = true;
+		x->keep_due_ns = job->due_ns;
+		x->due_ns = os->wall_ns();
+	}
 	x->id = store_next_execution_id(s->store);
 	executions_enter(s, x, EXECUTION_TRIGGERING);
 	journal_record(s, x);

@@ -205,6 +205,8 @@ int64_t retry_wake_ns(const struct sched *s, int64_t now_ns);
 
 /* recur.c */
 
+bool recurs(const struct job *job);
+
 /* The job of an execution that has ended is due next at ...; 0: no more. */
 int64_t recur_next(struct sched *s, const struct execution *x, int64_t now_ns);
 /* When the run of a due job starts. */

@@ -387,6 +387,7 @@ test_lost(void **state)
 	wire_until(&w, "1 GET b", "1 OK failed ");
 	assert_string_equal(outcomes(&w, "a"), "success 0 2,lost - 1");
 	assert_string_equal(outcomes(&w, "b"), "lost - 1");
+	feed(d, "fifo"); /* what the server left behind */
 	wire_stop(&w, d);
 }
 
@@ -483,6 +484,102 @@ test_output(void **state)
 	wire_stop(&w, d);
 }
 
+/* Eight runs, each at its time: the n-th is told first + n * 250 ms. */
+static void
+test_every(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	long long told, first = 0;
+	const char *p;
+	char *end;
+	int i;
+
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "a",
+	    "echo $TICK_EXECUTION_NS >> times; sleep 0.15");
+	wire_ask(&w, "1 SET a now EVERY 250ms", "1 OK");
+	daemon_wait_lines(d, "times", 8);
+	assert_string_equal(wire_row(&w, "1 INFO a", "schedule"),
+	    "\"EVERY 250ms\"");
+	wire_ask(&w, "1 REMOVE a", "1 OK");
+	for (p = daemon_content(d, "times"), i = 0; i < 8; i++, p = end + 1) {
+		told = strtoll(p, &end, 10);
+		assert_int_equal(*end, '\n');
+		if (i == 0)
+			first = told;
+		/* On a slow machine one may be left out. */
+		assert_int_equal((told - first) % 250000000, 0);
+		assert_true(told - first >= i * 250000000LL);
+	}
+	while (wire_row_u64(&w, "1 STAT", "executions_inflight") != 0)
+		;
+	wire_stop(&w, d);
+}
+
+static void
+test_cron(void **state)
+{
+	static const struct step steps[] = {
+		{ "1 SET b cron CRON \"30 2 * * *\" TZ Europe/Berlin "
+		  "UNTIL 2200-01-01 00:00:00 JITTER 1m PAYLOAD p",
+		    "1 OK" },
+		{ "1 SET c 2100-01-01 00:00:00 CRON @hourly", "1 OK" },
+		{ "1 GET c", "1 OK planned 4102444800000000000" },
+		{ 0 },
+	};
+	struct daemon *d = *state;
+	struct wire w;
+	uint64_t due;
+
+	wire_start(&w, d);
+	wire_play(&w, steps);
+	restart(&w, d);
+	assert_string_equal(wire_row(&w, "1 INFO b", "schedule"),
+	    "\"30 2 * * *\"");
+	assert_string_equal(wire_row(&w, "1 INFO b", "timezone"),
+	    "Europe/Berlin");
+	due = wire_row_u64(&w, "1 INFO b", "execution_ns");
+	assert_int_equal(due % 1800000000000, 0);
+	wire_ask(&w, "1 RULE SET r b direct /bin/true", "1 OK");
+	wire_ask(&w, "1 RUN b", "1 OK");
+	while (strcmp(outcomes(&w, "b"), "success 0 1") != 0)
+		;
+	wire_ask_start(&w, "1 GET b", "1 OK planned ");
+	assert_int_equal(wire_row_u64(&w, "1 INFO b", "execution_ns"), due);
+	wire_stop(&w, d);
+}
+
+/* The server dies with a recurring job planned, held, running, and stopping. */
+static void
+test_recurring_and_crashes(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+
+	wire_start(&w, d);
+	make_fifo(d, "fifo");
+	wire_shell_rule(&w, d, "r", "a",
+	    "echo $TICK_ATTEMPT >> begun; read x < fifo");
+	wire_ask(&w, "1 RULE PAUSE r", "1 OK");
+	wire_ask(&w, "1 SET a 2100-01-01 00:00:00 EVERY 1h", "1 OK");
+	restart(&w, d);
+	wire_ask(&w, "1 GET a", "1 OK planned 4102444800000000000");
+	wire_ask(&w, "1 RUN a", "1 OK");
+	restart(&w, d);
+	wait_hold(&w, "1 INFO a", "paused");
+	wire_ask(&w, "1 RULE RESUME r", "1 OK");
+	daemon_wait_lines(d, "begun", 1);
+	restart(&w, d);
+	daemon_wait_lines(d, "begun", 2);
+	wire_ask(&w, "1 CANCEL a", "1 OK");
+	wire_until(&w, "1 GET a", "1 OK planned 4102444800000000000");
+	assert_string_equal(outcomes(&w, "a"), "cancelled 143 2,lost - 1");
+	assert_string_equal(daemon_content(d, "begun"), "1\n2\n");
+	feed(d, "fifo"); /* what the server left behind */
+	wire_stop(&w, d);
+}
+
 int
 main(void)
 {
@@ -498,6 +595,9 @@ main(void)
 		DAEMON_TEST(test_lost),
 		DAEMON_TEST(test_executions),
 		DAEMON_TEST(test_output),
+		DAEMON_TEST(test_every),
+		DAEMON_TEST(test_cron),
+		DAEMON_TEST(test_recurring_and_crashes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,7 +241,7 @@ commit_start(struct wal *wal, void (*wake)(void *arg), void *wake_arg,
 		if (rc != 0) {
 			(void)err_set(e, ERR_LIMIT,
 			    "cannot start the log writer: %s", strerror(rc));
-			commit_stop(c);
+			commit_stop(c, NULL);
 			return NULL;
 		}
 		c->has_thread = true;
@@ -373,7 +373,7 @@ commit_idle(const struct commit *c)
 }
 
 void
-commit_stop(struct commit *c)
+commit_stop(struct commit *c, void (*drop)(const struct batch *b))
 {
 	if (c == NULL)
 		return;
@@ -387,6 +387,8 @@ commit_stop(struct commit *c)
 	(void)pthread_mutex_destroy(&c->mutex);
 	(void)pthread_cond_destroy(&c->work);
 	for (size_t i = 0; i < N_BATCHES; i++) {
+		if (drop != NULL && c->batch[i].n_ops > 0)
+			drop(&c->batch[i]);
 		buf_free(&c->batch[i].records);
 		free(c->batch[i].ops);
 	}

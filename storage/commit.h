@@ -92,7 +92,8 @@ int commit_switched(struct commit *c, uint64_t *first_seq, struct err *e);
 /* Whether nothing is waiting, being written or done. */
 bool commit_idle(const struct commit *c);
 
-/* Ends the thread after the batch it is writing; batches are dropped. */
-void commit_stop(struct commit *c);
+/* Ends the thread after the batch it is writing. Batches that were not taken
+ * are given to drop, which may be NULL, and are gone. */
+void commit_stop(struct commit *c, void (*drop)(const struct batch *b));
 
 #endif

@@ -92,8 +92,9 @@ load_image(struct recovery *rec, struct err *e)
 	(void)check_id(rec, h->log_id, rec->base, e); /* the first: sets it */
 	rec->header.epoch = h->epoch;
 	rec->next_seq = h->last_seq + 1;
+	rec->out->last_execution_id = h->last_execution_id;
 	while ((rc = image_next(r, &entry, e)) == 1) {
-		rc = rec->target->image(rec->target->arg, h, &entry, e);
+		rc = rec->target->image(rec->target->arg, &entry, e);
 		if (rc == -1)
 			break;
 		rec->out->records++;

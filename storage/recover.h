@@ -10,8 +10,7 @@
  * records. 0, or -1 with *e. */
 struct recover_target {
 	void *arg;
-	int (*image)(void *arg, const struct image_header *h,
-	    const struct image_entry *entry, struct err *e);
+	int (*image)(void *arg, const struct image_entry *entry, struct err *e);
 	int (*record)(void *arg, const struct record *r, struct err *e);
 };
 

@@ -183,11 +183,6 @@ rules_reserve(struct rules *r, size_t n, struct err *e)
 	uint32_t cap = r->cap_slots == 0 ? 64 : r->cap_slots;
 	struct rule **slot;
 
-	if (r->n + n > RULES_MAX)
-		return err_set(e, ERR_LIMIT,
-		    "there can be no more than %u "
-		    "rules",
-		    RULES_MAX);
 	while (cap < r->n_slots + n)
 		cap *= 2;
 	if (cap == r->cap_slots)

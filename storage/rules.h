@@ -53,7 +53,7 @@ void rules_put_record(struct buf *out, struct slice id, struct slice pattern,
     const struct rule_spec *spec, bool paused);
 
 /* As jobs_reserve, which covers the arena: see that n more rules find room
- * here. 0, or -1 with ERR_LIMIT (memory, or RULES_MAX). */
+ * here. 0, or -1 with ERR_LIMIT. RULES_MAX is for who asks to watch. */
 int rules_reserve(struct rules *r, size_t n, struct err *e);
 
 /* A rule made from such a payload, for rules_apply_set. NULL with ERR_LIMIT,

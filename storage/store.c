@@ -44,6 +44,7 @@ struct store {
 	struct store_options options;
 	int lock_fd;
 	size_t n_under_way;
+	size_t n_rules_under_way; /* of these, RULE SET */
 	struct store_hooks hooks;
 	struct store_stats stats;
 
@@ -224,14 +225,12 @@ recover_record(void *arg, const struct record *r, struct err *e)
 }
 
 static int
-recover_entry(void *arg, const struct image_header *h,
-    const struct image_entry *entry, struct err *e)
+recover_entry(void *arg, const struct image_entry *entry, struct err *e)
 {
 	struct store *s = arg;
 	struct rule *rule;
 
 	progress(s);
-	s->last_execution_id = h->last_execution_id;
 	if (jobs_reserve(&s->jobs, 1) == -1)
 		return err_nomem(e);
 	if (entry->kind == IMAGE_JOBS)
@@ -288,6 +287,8 @@ open_log(struct store *s, struct store_recovery *recovery,
 	recovery->duration_ns = os->mono_ns() - began;
 	s->has_log = true;
 	s->unfolded = recovery->unfolded;
+	if (s->last_execution_id < recovery->last_execution_id)
+		s->last_execution_id = recovery->last_execution_id;
 	s->first_seq = s->wal.header.first_seq;
 	s->stats.log_bytes = s->wal.end;
 	return 0;
@@ -348,24 +349,26 @@ op_record(const struct batch *b, const struct op *op, struct record *r)
 	record_view((const unsigned char *)b->records.ptr + op->offset, r);
 }
 
+/* Changes that nobody will hear of any more. */
+static void
+drop_batch(const struct batch *b)
+{
+	struct record r;
+
+	for (size_t i = 0; i < b->n_ops; i++) {
+		op_record(b, &b->ops[i], &r);
+		unprepare(&r, b->ops[i].prepared);
+	}
+}
+
 void
 store_close(struct store *s)
 {
-	struct batch *b;
-	struct record r;
-
 	if (s == NULL)
 		return;
 	compress_stop(s->compress);
 	backup_free(s->backup);
-	if (s->commit != NULL) {
-		b = commit_filling(s->commit);
-		for (size_t i = 0; i < b->n_ops; i++) {
-			op_record(b, &b->ops[i], &r);
-			unprepare(&r, b->ops[i].prepared);
-		}
-		commit_stop(s->commit);
-	}
+	commit_stop(s->commit, drop_batch);
 	if (s->has_log)
 		wal_close(&s->wal);
 	if (s->lock_fd != -1)
@@ -545,6 +548,12 @@ store_rule_set(struct store *s, struct slice rule, struct slice pattern,
 		    RECORD_PAYLOAD_MAX);
 		goto out;
 	}
+	if (rules_find(&s->rules, rule) == NULL &&
+	    s->rules.n + s->n_rules_under_way >= RULES_MAX) {
+		(void)err_set(e, ERR_LIMIT,
+		    "there can be no more than %u rules", RULES_MAX);
+		goto out;
+	}
 	if (rules_reserve(&s->rules, s->n_under_way + 1, e) == -1 ||
 	    (prepared = rule_new(buf_slice(&payload), e)) == NULL ||
 	    (op = begin(s, STORE_RULE, rule, w, e)) == NULL)
@@ -554,6 +563,7 @@ store_rule_set(struct store *s, struct slice rule, struct slice pattern,
 	buf_add_slice(out, buf_slice(&payload));
 	record_end(out, start, RECORD_RULE_SET);
 	rc = end(s, op, e);
+	s->n_rules_under_way += rc == 0;
 out:
 	if (rc == -1)
 		rule_free(prepared);
@@ -621,6 +631,7 @@ finish_op(struct store *s, const struct batch *b, const struct op *op)
 	op_record(b, op, &r);
 	s->slot[op->slot]--;
 	s->n_under_way--;
+	s->n_rules_under_way -= r.type == RECORD_RULE_SET;
 	if (op->failed) {
 		unprepare(&r, op->prepared);
 	} else {

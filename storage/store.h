@@ -30,6 +30,7 @@ enum store_fault { STORE_FAILED, STORE_DAMAGED, STORE_LOCKED };
 struct store_recovery {
 	uint64_t records; /* and entries of the image */
 	bool unfolded;	  /* an earlier segment waits to be compressed */
+	uint64_t last_execution_id; /* that the image tells of */
 	int64_t duration_ns;
 	off_t discarded_bytes; /* a torn tail, cut off */
 	off_t zero_bytes;      /* space written ahead, cut off */

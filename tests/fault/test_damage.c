@@ -179,11 +179,9 @@ on_record(void *arg, const struct record *r, struct err *e)
 }
 
 static int
-on_entry(void *arg, const struct image_header *h,
-    const struct image_entry *entry, struct err *e)
+on_entry(void *arg, const struct image_entry *entry, struct err *e)
 {
 	(void)arg;
-	(void)h;
 	(void)entry;
 	(void)e;
 	return 0;

@@ -63,7 +63,7 @@ teardown(void **state)
 {
 	(void)state;
 	fault_none();
-	commit_stop(commit);
+	commit_stop(commit, NULL);
 	commit = NULL;
 	wal_close(&wal);
 	sim_free(fs);
@@ -286,15 +286,25 @@ a_new_segment_may_be_asked_for(void **state)
 	assert_int_equal(err.code, ERR_STORAGE);
 }
 
+static unsigned n_dropped;
+
+static void
+dropped(const struct batch *b)
+{
+	n_dropped += (unsigned)b->n_ops;
+}
+
 static void
 a_stop_waits_for_what_is_written(void **state)
 {
 	(void)state;
+	n_dropped = 0;
 	add(WAL_REQUEST, 10);
 	commit_kick(commit, 1);
 	add(WAL_REQUEST, 10); /* never handed over */
-	commit_stop(commit);
+	commit_stop(commit, dropped);
 	commit = NULL;
+	assert_int_equal(n_dropped, 2); /* one of them is durable */
 	assert_int_equal(wal.next_seq, 2);
 }
 
@@ -304,7 +314,7 @@ without_a_log_all_is_done_at_once(void **state)
 	struct batch *b;
 
 	(void)state;
-	commit_stop(commit);
+	commit_stop(commit, NULL);
 	commit = commit_start(NULL, wake, NULL, &err);
 	assert_non_null(commit);
 	for (unsigned i = 0; i < 5; i++) {

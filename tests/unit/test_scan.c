@@ -214,14 +214,12 @@ a_number_out_of_order_ends_the_log(void **state)
 	(void)state;
 	add(5, true);
 	end = file.len;
-	n_records += 3; /* records are missing here */
+	n_records += 1; /* a record is missing here */
 	add(5, true);
-	n_records -= 4;
-	expect(1, SCAN_TORN, end); /* itself no proof of anything before */
+	expect(1, SCAN_DAMAGED, end);
 	file.len = end;
 	n_records = 0; /* the same number again */
 	add(5, true);
-	n_records = 1;
 	expect(1, SCAN_TORN, end);
 }
 

@@ -254,7 +254,7 @@ test_concurrency(void **state)
 	struct daemon *d = *state;
 	struct wire w;
 	size_t begun;
-	char job[8];
+	char job[16];
 	int i;
 
 	wire_start(&w, d);

@@ -232,7 +232,7 @@ a_rule_runs_as_many_as_it_may(void **state)
 	begin(NULL, "concurrency=2");
 	box_rule(&rig.box, "other", "b", "shell true");
 	for (int i = 9; i > 0; i--) {
-		char job[8];
+		char job[16];
 
 		(void)snprintf(job, sizeof(job), "a.%d", i);
 		set(job, T0 + i);
@@ -600,7 +600,7 @@ cursors_outlive_what_they_stand_at(void **state)
 {
 	struct sched_cursor c[2];
 	struct sched_row row;
-	char job[8];
+	char job[16];
 
 	(void)state;
 	rig_begin(&rig, NULL, 1, T0);

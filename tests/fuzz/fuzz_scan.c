@@ -109,7 +109,8 @@ read_all(struct scan *s, size_t n)
 	check(result != SCAN_FAILED, "a file can be read");
 	check(s->at == at, "what follows begins at the end");
 	if (result == SCAN_DAMAGED)
-		check(s->proof >= at && s->proof < (off_t)n, "proof is not before");
+		check(s->proof >= at && s->proof < (off_t)n,
+		    "proof is not before");
 	if (result == SCAN_ZEROS)
 		for (size_t i = (size_t)at; i < n; i++)
 			check(file[i] == 0, "only zeros");

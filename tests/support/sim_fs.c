@@ -472,7 +472,9 @@ cut_file(struct cut *c, const struct file *f)
 
 	if (n == 0)
 		return bytes_copy(&f->safe);
-	version = grown(NULL, (n + 1) * sizeof(*version));
+	version = calloc(n + 1, sizeof(*version));
+	if (version == NULL)
+		give_up("no memory");
 	version[0] = bytes_copy(&f->safe);
 	for (size_t i = 0; i < n; i++) {
 		version[i + 1] = bytes_copy(&version[i]);

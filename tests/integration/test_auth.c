@@ -171,6 +171,9 @@ test_namespaces(void **state)
 		{ "1 INFO other.1", "1 ERROR denied ..." },
 		{ "1 REMOVE other.1", "1 ERROR denied ..." },
 		{ "1 RUN other.1", "1 ERROR denied ..." },
+		{ "1 CANCEL other.1", "1 ERROR denied ..." },
+		{ "1 HISTORY other.1", "1 ERROR denied ..." },
+		{ "1 OUTPUT other.1", "1 ERROR denied ..." },
 		{ "1 QUERY",
 		    "1 team.1 planned " T_2100 "\n"
 		    "1 team.2 planned " T_2100 "\n1 OK" },
@@ -210,12 +213,57 @@ test_namespaces(void **state)
 }
 
 static void
+test_executions_and_options(void **state)
+{
+	static const struct step as_root[] = {
+		{ "1 RULE SET other.r other. direct /bin/true", "1 OK" },
+		{ "1 RULE SET team.r team. direct /bin/true", "1 OK" },
+		{ "1 RULE PAUSE other.r", "1 OK" },
+		{ "1 RULE PAUSE team.r", "1 OK" },
+		{ "1 RULE OPTIONS team.r secret=A=other.db",
+		    "1 ERROR invalid ..." },
+		{ "1 RULE OPTIONS team.r secret=A=team.db level=high", "1 OK" },
+		{ "1 SET other.1 now", "1 OK" },
+		{ "1 SET team.1 now", "1 OK" },
+		{ 0 },
+	};
+	static const struct step as_team[] = {
+		{ "1 EXECUTIONS", "1 2 team.1 team.r queued 1 - 0 0 0\n1 OK" },
+		{ "1 EXECUTIONS t",
+		    "1 2 team.1 team.r queued 1 - 0 0 0\n1 OK" },
+		{ "1 EXECUTIONS other.", "1 OK" },
+		{ "1 RULE OPTIONS team.r retries=1", "1 OK" },
+		{ "1 RULE OPTIONS team.r retries=2 approval=required",
+		    "1 ERROR denied ..." },
+		{ "1 RULE OPTIONS team.r secret=", "1 ERROR denied ..." },
+		{ "1 RULE OPTIONS other.r retries=1", "1 ERROR denied ..." },
+		{ "1 RULE OPTIONS other.r", "1 ERROR denied ..." },
+		{ 0 },
+	};
+	struct daemon *d = *state;
+	struct wire w;
+
+	start_with_tokens(d);
+	open_as(&w, d, "rootsecret");
+	wire_play(&w, as_root);
+	while (wire_row_u64(&w, "1 STAT", "executions_pending") != 2)
+		;
+	wire_close(&w);
+	open_as(&w, d, "teamsecret");
+	wire_play(&w, as_team);
+	assert_int_equal(wire_row_u64(&w, "1 RULE GET team.r", "retries"), 1);
+	wire_stop(&w, d);
+}
+
+static void
 test_reader(void **state)
 {
 	static const struct step steps[] = {
 		{ "1 SET team.1 +1h", "1 ERROR denied ..." },
 		{ "1 REMOVE team.1", "1 ERROR denied ..." },
 		{ "1 RUN team.1", "1 ERROR denied ..." },
+		{ "1 CANCEL team.1", "1 ERROR denied ..." },
+		{ "1 RULE OPTIONS team.r retries=1", "1 ERROR denied ..." },
 		{ "1 RULE SET team.r team. direct /x", "1 ERROR denied ..." },
 		{ "1 RULE PAUSE team.r", "1 ERROR denied ..." },
 		{ "1 RULE RESUME team.r", "1 ERROR denied ..." },
@@ -293,6 +341,7 @@ main(void)
 		DAEMON_TEST(test_long_line_before_auth),
 		DAEMON_TEST(test_timeout),
 		DAEMON_TEST(test_namespaces),
+		DAEMON_TEST(test_executions_and_options),
 		DAEMON_TEST(test_reader),
 		DAEMON_TEST(test_runners),
 		DAEMON_TEST(test_bad_token_files),

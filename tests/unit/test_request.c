@@ -429,8 +429,7 @@ test_query(void **state)
 	} rows[] = {
 		{ S("r QUERY"), { S(""), -1, NONE, NO_LIMIT } },
 		{ S("r QUERY \"\""), { S(""), -1, NONE, NO_LIMIT } },
-		{ S("r QUERY STATUS"),
-		    { S("STATUS"), -1, NONE, NO_LIMIT } },
+		{ S("r QUERY STATUS"), { S("STATUS"), -1, NONE, NO_LIMIT } },
 		{ S("r QUERY a status failed"),
 		    { S("a"), JOB_FAILED, NONE, NO_LIMIT } },
 		{ S("r QUERY a LIMIT 0"), { S("a"), -1, NONE, 0 } },

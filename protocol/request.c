@@ -424,12 +424,18 @@ ends_in(struct slice s, const char *end)
 }
 
 bool
+request_ends_http(struct slice end)
+{
+	if (end.len != 0 && end.ptr[end.len - 1] == '\r')
+		end.len--;
+	return ends_in(end, "HTTP/1.0") || ends_in(end, "HTTP/1.1");
+}
+
+bool
 request_is_http(struct slice line)
 {
-	if (line.len != 0 && line.ptr[line.len - 1] == '\r')
-		line.len--;
 	return slice_has_prefix(line, slice_str("Host:")) ||
-	    ends_in(line, "HTTP/1.0") || ends_in(line, "HTTP/1.1");
+	    request_ends_http(line);
 }
 
 struct slice

@@ -115,6 +115,9 @@ void request_clear(struct request *r);
 /* Whether a raw line is a browser's: begins with "Host:" or ends in HTTP/1.0
  * or HTTP/1.1. (A '\r' at the end is ignored, case counts.) */
 bool request_is_http(struct slice line);
+/* The same by its end alone; REQUEST_HTTP_END bytes are enough. */
+#define REQUEST_HTTP_END 9u
+bool request_ends_http(struct slice end);
 
 /* The request id that a line too long to be kept begins with, or "-". */
 struct slice request_id_of(struct slice head);

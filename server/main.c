@@ -57,6 +57,10 @@ with_config(const struct options *o)
 	if (config_load(&c, o->config_path, environ, o->sets, o->n_sets, &e) ==
 	    -1)
 		return fail(&e, EXIT_USAGE);
+	if (server_check(&c, &e) == -1) {
+		config_fini(&c);
+		return fail(&e, EXIT_USAGE);
+	}
 	log_setup((enum log_level)c.log_level, (enum log_format)c.log_format,
 	    STDERR_FILENO);
 	warn_of_ignored(&c);

@@ -33,6 +33,7 @@ extern char **environ;
 
 #define INPUT_BYTES 65536
 #define SWEEP_SECONDS 1.0
+#define LAST_REPLIES_SECONDS 2.0
 
 /* As many descriptors as the system lets us have. */
 static void
@@ -110,6 +111,22 @@ watch_compression(struct server *s)
 		    LOG_STR("error", stats->compression_error));
 }
 
+/* A word when writes begin to be refused, and when they are taken again. */
+static void
+watch_storage(struct server *s)
+{
+	const struct store_stats *stats = store_stats(s->store);
+
+	if (stats->failing == s->storage_failing)
+		return;
+	s->storage_failing = stats->failing;
+	if (stats->failing)
+		LOG_ERROR("storage_failed",
+		    LOG_STR("error", stats->last_error));
+	else
+		LOG_INFO("storage_recovered");
+}
+
 static void
 on_store_wake(struct ev_loop *loop, ev_async *w, int revents)
 {
@@ -119,6 +136,7 @@ on_store_wake(struct ev_loop *loop, ev_async *w, int revents)
 	(void)loop;
 	(void)revents;
 	watch_compression(s);
+	watch_storage(s);
 	if (!any)
 		return;
 	sched_start(s->sched);
@@ -191,6 +209,20 @@ run_frame(struct server *s)
 		arm_frame_timer(s, wake_ns);
 }
 
+/* All runs have ended: stop, when the last replies have been sent. */
+static void
+end_drain(struct server *s)
+{
+	if (!conns_busy(s)) {
+		ev_break(s->loop, EVBREAK_ALL);
+	} else if (!s->drained) {
+		s->drained = true;
+		ev_timer_stop(s->loop, &s->drain_timer);
+		ev_timer_set(&s->drain_timer, LAST_REPLIES_SECONDS, 0);
+		ev_timer_start(s->loop, &s->drain_timer);
+	}
+}
+
 static void
 before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
 {
@@ -202,7 +234,7 @@ before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
 	store_kick(s->store);
 	conns_flush(s);
 	if (s->draining && sched_idle(s->sched) && store_idle(s->store))
-		ev_break(loop, EVBREAK_ALL);
+		end_drain(s);
 	if (s->runnable != NULL || s->tick_wanted)
 		ev_idle_start(loop, &s->more);
 	else
@@ -254,9 +286,11 @@ on_compress_signal(struct ev_loop *loop, ev_signal *w, int revents)
 static void
 on_drain_timeout(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	(void)w;
 	(void)revents;
-	LOG_WARN("drain_timeout");
+	struct server *s = w->data;
+
+	if (!s->drained)
+		LOG_WARN("drain_timeout");
 	ev_break(loop, EVBREAK_ALL);
 }
 
@@ -276,10 +310,11 @@ server_stop(struct server *s, bool now, const char *why)
 	    LOG_U64("running", stats.inflight));
 	notify("STOPPING=1\nSTATUS=draining");
 	s->draining = true;
-	listeners_stop(s);
+	listeners_close(s); /* refused at once, not left waiting */
 	sched_drain(s->sched);
 	ev_timer_init(&s->drain_timer, on_drain_timeout,
 	    (double)s->config->processor_drain_timeout / 1e9, 0);
+	s->drain_timer.data = s;
 	ev_timer_start(s->loop, &s->drain_timer);
 }
 
@@ -505,6 +540,28 @@ load_auth(struct server *s, struct err *e)
 }
 
 int
+server_check(const struct config *c, struct err *e)
+{
+	struct auth *auth;
+	struct address address;
+
+	for (size_t i = 0; i < c->controller_listen.n; i++) {
+		if (config_listen(c, i, &address, e) == -1)
+			return -1;
+		if (address.kind == ADDRESS_TLS)
+			return err_set(e, ERR_INVALID,
+			    "this version has no TLS: remove tls_cert and "
+			    "tls: from [controller]");
+	}
+	if (c->controller_auth_file == NULL)
+		return 0;
+	if ((auth = auth_load(c->controller_auth_file, e)) == NULL)
+		return -1;
+	auth_free(auth);
+	return 0;
+}
+
+int
 server_init(struct server *s, const struct options *o, const struct config *c,
     struct err *e)
 {
@@ -528,14 +585,11 @@ server_init(struct server *s, const struct options *o, const struct config *c,
 		return err_nomem(e);
 	if (load_auth(s, e) == -1 || open_frame_timer(s, e) == -1)
 		return -1;
-	/* Before the store: recovery may take long, and an address in use
-	 * should be known at once. */
-	if (listeners_open(s, e) == -1)
-		return fail(s,
-		    e->code == ERR_INVALID ? EXIT_USAGE : EXIT_RUNTIME);
 	init_watchers(s);
 	if (open_store(s, e) == -1 || open_scheduler(s, e) == -1)
 		return -1;
+	if (listeners_open(s, e) == -1)
+		return fail(s, EXIT_RUNTIME);
 	start_watchers(s);
 	return 0;
 }

@@ -44,6 +44,8 @@ struct server {
 	struct outputs *outputs;
 	int64_t started_mono_ns;
 	bool draining;
+	bool drained; /* all runs have ended; the last replies go out */
+	bool storage_failing; /* as last looked at */
 	int exit_code;
 
 	/* net/listener.c */
@@ -83,6 +85,10 @@ struct server {
 	ev_timer drain_timer;
 	struct store_recovery recovery;
 };
+
+/* What only the files that a configuration names can tell, and what this
+ * version cannot do. 0, or -1 with *e. */
+int server_check(const struct config *c, struct err *e);
 
 /*
  * Build everything from the configuration and recover the log. 0; or -1 with

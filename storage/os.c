@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -50,6 +51,7 @@ const struct os os_system = {
 	.rename = rename,
 	.unlink = unlink,
 	.flock = flock,
+	.realpath = realpath,
 	.wall_ns = system_wall_ns,
 	.mono_ns = system_mono_ns,
 };

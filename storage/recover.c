@@ -257,9 +257,10 @@ recover_segments(struct recovery *rec, bool has_old, bool has_active,
 		return begin(rec, has_old, e);
 	if ((rc = scan_open(&s, rec->path, e)) == -1)
 		return fail(rec, fault_of(e), rec->path, e);
-	if (rc == 1) { /* its creation never ended: nothing was in it */
+	if (rc == 1) { /* cut short: nothing of it can be read */
+		rec->out->discarded_bytes = s.size;
 		(void)err_set(&rec->out->discarded, ERR_STORAGE,
-		    "%s: no header", rec->path);
+		    "%s: no complete header", rec->path);
 		return begin(rec, has_old, e);
 	}
 	if (has_old)
@@ -282,7 +283,7 @@ recover(const char *path, bool sync, const struct recover_target *target,
 		.sync = sync,
 		.wal = w,
 		.next_seq = 1 };
-	int has_old, has_active, rc;
+	int has_old, has_active, adopted = 0;
 
 	*fault = STORE_FAILED;
 	if (snprintf(rec.old, PATH_MAX, "%s.old", path) >= PATH_MAX ||
@@ -291,12 +292,13 @@ recover(const char *path, bool sync, const struct recover_target *target,
 	if ((has_old = is_there(rec.old, e)) == -1 ||
 	    (has_active = is_there(path, e)) == -1)
 		return -1;
-	if (has_active && !has_old) {
-		if ((rc = adopt_backup(&rec, e)) == -1)
-			return -1;
-		has_active = rc == 0;
-	}
+	if (has_active && !has_old && (adopted = adopt_backup(&rec, e)) == -1)
+		return -1;
 	if (load_image(&rec, e) == -1)
 		return -1;
-	return recover_segments(&rec, has_old == 1, has_active == 1, e);
+	if (!has_active && !has_old && rec.has_id)
+		(void)err_set(&out->discarded, ERR_STORAGE,
+		    "%s is missing beside its image", path);
+	return recover_segments(&rec, has_old == 1, has_active == 1 && !adopted,
+	    e);
 }

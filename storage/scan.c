@@ -39,7 +39,13 @@ scan_open_as(struct scan *s, const char *path, const struct log_header *h,
 		goto fail;
 	}
 	if ((size_t)n < sizeof(header)) {
+		size_t n_magic = n < 8 ? (size_t)n : 8;
+
 		scan_close(s);
+		s->size = n;
+		if (memcmp(header, LOG_MAGIC, n_magic) != 0)
+			return err_set(e, ERR_INVALID,
+			    "not a tickd log (too short)");
 		return 1;
 	}
 	if (h != NULL)

@@ -40,9 +40,8 @@ struct scan {
 
 /*
  * Open the file and read its header. 0; or -1 with ERR_INVALID (no log, or a
- * damaged header) or ERR_STORAGE; or 1 when the
- * file is shorter than a header (a creation that never ended): then nothing
- * is open.
+ * damaged header) or ERR_STORAGE; or 1 when the file is the begin of a header
+ * and no more: then nothing is open, and s->size is its length.
  */
 int scan_open(struct scan *s, const char *path, struct err *e);
 /* As scan_open with a header that is known to be right, whatever the file has

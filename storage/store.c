@@ -266,6 +266,32 @@ lock(struct store *s, const char *path, enum store_fault *fault, struct err *e)
 	    "%s is in use by another server (%s is locked)", path, name);
 }
 
+/* The path without links, so that a log is known by one name; a path that
+ * does not exist stays as it is. NULL: out of memory. */
+static char *
+resolve(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash == NULL ? path : slash + 1;
+	char folder[PATH_MAX], real[PATH_MAX];
+	char *whole;
+
+	if (os->realpath(path, real) != NULL)
+		return strdup(real);
+	if (slash == NULL)
+		memcpy(folder, ".", 2);
+	else if ((size_t)(slash - path) + 2 > sizeof(folder))
+		return strdup(path);
+	else
+		(void)snprintf(folder, sizeof(folder), "%.*s/",
+		    (int)(slash - path), path);
+	if (os->realpath(folder, real) == NULL)
+		return strdup(path);
+	if (asprintf(&whole, "%s/%s", real, base) == -1)
+		return NULL;
+	return whole;
+}
+
 static int
 open_log(struct store *s, struct store_recovery *recovery,
     enum store_fault *fault, struct err *e)
@@ -278,7 +304,7 @@ open_log(struct store *s, struct store_recovery *recovery,
 	int64_t began = os->mono_ns();
 
 	s->seen_ns = began;
-	if ((s->path = strdup(s->options.path)) == NULL)
+	if ((s->path = resolve(s->options.path)) == NULL)
 		return err_nomem(e);
 	if (lock(s, s->path, fault, e) == -1 ||
 	    recover(s->path, s->options.sync, &target, &s->wal, recovery, fault,
@@ -709,6 +735,23 @@ store_compress(struct store *s, struct err *e)
 	return 0;
 }
 
+/* Whether a path is one of those that the log itself uses. */
+static bool
+is_own_file(const struct store *s, const char *path)
+{
+	static const char *const suffix[] = { "", ".old", ".new", ".base",
+		".base.tmp", ".lock" };
+	size_t n = strlen(s->path);
+	char *real = resolve(path);
+	bool own = false;
+
+	for (size_t i = 0; i < sizeof(suffix) / sizeof(*suffix); i++)
+		own |= real != NULL && strncmp(real, s->path, n) == 0 &&
+		    strcmp(real + n, suffix[i]) == 0;
+	free(real);
+	return own;
+}
+
 int
 store_backup(struct store *s, const char *path, store_backup_cb *done,
     void *arg, struct slice note, struct err *e)
@@ -717,6 +760,8 @@ store_backup(struct store *s, const char *path, store_backup_cb *done,
 
 	if (s->has_log && s->backup != NULL)
 		return err_set(e, ERR_CONFLICT, "another backup is running");
+	if (s->has_log && is_own_file(s, path))
+		return err_set(e, ERR_INVALID, "the log itself uses %s", path);
 	if (s->has_log && (b = calloc(1, sizeof(*b))) != NULL) {
 		assert(note.len < OP_NOTE_MAX);
 		b->done = done;

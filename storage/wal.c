@@ -341,6 +341,10 @@ wal_switch(struct wal *w, struct err *e)
 	if (exists(old))
 		return err_set(e, ERR_STORAGE,
 		    "%s must be compressed before a new log can begin", old);
+	/* Without sync nothing says that what the new segment follows is on
+	 * the disk. If it cannot be, that is all the same the best there is. */
+	if (!w->sync && !w->suspect && os->fsync(w->fd) == -1)
+		w->suspect = true;
 	h.first_seq = w->next_seq;
 	h.created_ns = os->wall_ns();
 	if ((fd = create_file(temporary, &h, e)) == -1)

@@ -43,11 +43,16 @@ cmd_backup(struct conn *c, const struct request *r, struct err *e)
 		    "the path of a backup must be absolute");
 	memcpy(path, to.ptr, to.len);
 	path[to.len] = '\0';
+	/* Held before asking: the answer may come within the call, and writes
+	 * that follow must not be answered earlier. */
+	c->pending++;
+	c->hold = CONN_HELD_PENDING;
 	if (store_backup(c->server->store, path, answer_backup, c, r->id, e) ==
-	    -1)
-		return FAILED;
-	c->hold = CONN_HELD_PENDING; /* writes would be answered earlier */
-	return conn_asked(c, 0);
+	    0)
+		return HANDLED;
+	c->pending--;
+	c->hold = CONN_READY;
+	return FAILED;
 }
 
 int
@@ -55,8 +60,7 @@ cmd_reload(struct conn *c, const struct request *r, struct err *e)
 {
 	if (server_reload(c->server, e) == -1)
 		return FAILED;
-	if (c->fd != -1) /* its token is still there */
-		reply_ok(conn_reply(c), r->id);
+	reply_ok(conn_reply(c), r->id);
 	return HANDLED;
 }
 

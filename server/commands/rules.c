@@ -86,6 +86,46 @@ check_secrets(const struct auth *auth, struct slice rule, struct slice pattern,
 	return 0;
 }
 
+static void
+put_arguments(struct buf *out, const struct rule_spec *spec)
+{
+	for (size_t i = 0; i < spec->args.n; i++) {
+		buf_add_byte(out, ' ');
+		rule_spec_put_arg(out, spec, i);
+	}
+}
+static void
+put_rule(struct buf *out, struct slice id, struct slice rule,
+    struct slice pattern, const struct rule_spec *spec)
+{
+	reply_begin(out, id);
+	reply_word(out, rule);
+	reply_word(out, pattern);
+	reply_str(out, runner_word(spec->runner));
+	put_arguments(out, spec);
+	reply_end(out);
+}
+
+/* A rule must fit into the line that lists it, escapes and all. */
+static int
+check_listable(const struct request_rule_set *q, struct err *e)
+{
+	static const char longest_id[REQUEST_ID_MAX];
+	struct buf line = { 0 };
+	int rc = 0;
+
+	put_rule(&line, slice_of(longest_id, sizeof(longest_id)), q->rule,
+	    q->pattern, q->spec);
+	if (line.failed)
+		rc = err_nomem(e);
+	else if (line.len > REPLY_LINE_MAX)
+		rc = err_set(e, ERR_TOO_LONG,
+		    "listed with its escapes the rule is over %u bytes",
+		    REPLY_LINE_MAX);
+	buf_free(&line);
+	return rc;
+}
+
 int
 cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 {
@@ -100,6 +140,8 @@ cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 	if (c->token != NULL && !auth_allows_runner(c->token, q->spec->runner))
 		return err_set(e, ERR_DENIED, "token %s may not use runner %s",
 		    c->token->name, runner_word(q->spec->runner));
+	if (check_listable(q, e) == -1)
+		return FAILED;
 	if (must_wait(c, q->rule))
 		return WAIT;
 	old = rules_find(store_rules(store), q->rule);
@@ -113,15 +155,6 @@ cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 	return conn_asked(c,
 	    store_rule_set(store, q->rule, q->pattern, q->spec,
 		old != NULL && old->paused, &w, e));
-}
-
-static void
-put_arguments(struct buf *out, const struct rule_spec *spec)
-{
-	for (size_t i = 0; i < spec->args.n; i++) {
-		buf_add_byte(out, ' ');
-		rule_spec_put_arg(out, spec, i);
-	}
 }
 
 static void
@@ -272,17 +305,6 @@ cmd_removerule(struct conn *c, const struct request *r, struct err *e)
 	    store_rule_remove(c->server->store, r->u.name, &w, e));
 }
 
-static void
-put_rule(struct buf *out, struct slice id, const struct rule *rule)
-{
-	reply_begin(out, id);
-	reply_word(out, rule_id(rule));
-	reply_word(out, rule_pattern(rule));
-	reply_str(out, runner_word(rule->spec->runner));
-	put_arguments(out, rule->spec);
-	reply_end(out);
-}
-
 static struct slice
 listed_id(const struct conn *c, uint32_t slot)
 {
@@ -296,7 +318,8 @@ list_rule(struct conn *c, struct listing *l, uint32_t slot)
 	    rules_by_slot(store_rules(c->server->store), slot);
 
 	if (visible(c, rule))
-		put_rule(conn_reply(c), l->stream.id, rule);
+		put_rule(conn_reply(c), l->stream.id, rule_id(rule),
+		    rule_pattern(rule), rule->spec);
 	return true;
 }
 

@@ -23,6 +23,7 @@
 #include "reply.h"
 
 #define READ_BYTES 65536u
+#define LINGER_SECONDS 1.0
 /* Left over at most: a line without its end and what one read brought. */
 #define CONN_IN_MAX (LINE_MAX_CEILING + READ_BYTES)
 
@@ -209,6 +210,18 @@ ready(struct conn *c)
 	return c->hold == CONN_READY && !c->closing;
 }
 
+/* Throw a piece of an overlong line away, but for its last bytes. */
+static void
+discard(struct conn *c, const char *p, size_t n)
+{
+	if (n >= sizeof(c->tail)) {
+		memcpy(c->tail, p + n - sizeof(c->tail), sizeof(c->tail));
+		return;
+	}
+	memmove(c->tail, c->tail + n, sizeof(c->tail) - n);
+	memcpy(c->tail + sizeof(c->tail) - n, p, n);
+}
+
 /*
  * Handle the complete lines in p[0..n), as far as the connection is ready.
  * Returns how many bytes are done with.
@@ -225,8 +238,12 @@ handle_lines(struct conn *c, const char *p, size_t n)
 		    newline == NULL ? n - at : (size_t)(newline - p) - at;
 
 		if (c->discarding) {
+			discard(c, p + at, len);
 			c->discarding = newline == NULL;
 			at += len + (newline != NULL);
+			if (newline != NULL)
+				dispatch_line_end(c,
+				    slice_of(c->tail, sizeof(c->tail)));
 			continue;
 		}
 		if (len >= max) { /* with its newline over the limit */
@@ -248,21 +265,41 @@ handle_lines(struct conn *c, const char *p, size_t n)
 	return c->closing ? n : at;
 }
 
+void
+conn_finish(struct conn *c)
+{
+	c->closing = true;
+	(void)conn_reply(c); /* closed when that is sent */
+}
+
 /* The input has ended: answer what is left of it, then close. */
 static void
 finish(struct conn *c)
 {
-	struct err e;
+	if (c->in.len > 0 && !c->discarding && !c->closing)
+		dispatch_unended(c, buf_slice(&c->in));
+	conn_finish(c);
+}
 
-	if (c->in.len > 0 && !c->discarding && !c->closing) {
-		(void)err_set(&e, ERR_SYNTAX, "the last line has no end");
-		c->server->errors_total++;
-		reply_error(conn_reply(c), request_id_of(buf_slice(&c->in)),
-		    &e);
+/*
+ * All is sent. Closing with input unread would make the peer drop what it has
+ * not read yet; so tell it that this is all, and wait a moment for its end.
+ */
+static void
+linger(struct conn *c)
+{
+	struct server *s = c->server;
+
+	if (c->eof || c->lingering || shutdown(c->fd, SHUT_WR) == -1) {
+		conn_kill(c);
+		return;
 	}
-	buf_clear(&c->in);
-	c->closing = true;
-	(void)conn_reply(c); /* closed when that is sent */
+	c->lingering = true;
+	buf_free(&c->in);
+	ev_timer_stop(s->loop, &c->deadline);
+	ev_timer_set(&c->deadline, LINGER_SECONDS, 0);
+	ev_timer_start(s->loop, &c->deadline);
+	ev_io_start(s->loop, &c->reader);
 }
 
 /* Look at the input kept in c->in again. */
@@ -300,7 +337,8 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 	ssize_t n;
 
 	(void)revents;
-	if (!ready(c) && (c->in.len >= READ_BYTES || c->closing)) {
+	if (!c->lingering && !ready(c) &&
+	    (c->in.len >= READ_BYTES || c->closing)) {
 		/* Held, and enough is waiting: started again by conns_run. */
 		ev_io_stop(loop, w);
 		return;
@@ -308,10 +346,12 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 	n = recv(c->fd, s->input, READ_BYTES, 0);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == -1) {
+	if (n == -1 || (n == 0 && c->lingering)) {
 		conn_kill(c);
 		return;
 	}
+	if (c->lingering)
+		return;
 	c->active = ev_now(loop);
 	s->now_ns = os->wall_ns();
 	if (n == 0) {
@@ -366,7 +406,7 @@ flush(struct conn *c)
 		else
 			buf_clear(&c->out);
 		if (c->closing && c->pending == 0)
-			conn_kill(c);
+			linger(c);
 	} else if (c->sent > CONN_OUT_HIGH) {
 		buf_drop(&c->out, c->sent);
 		c->sent = 0;
@@ -391,8 +431,10 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	LOG_INFO("connection_closed", LOG_STR("reason", "no AUTH in time"),
-	    LOG_U64("connection", c->number));
+	if (!c->lingering)
+		LOG_INFO("connection_closed",
+		    LOG_STR("reason", "no AUTH in time"),
+		    LOG_U64("connection", c->number));
 	conn_kill(c);
 }
 
@@ -542,10 +584,20 @@ conns_rebind(struct server *s, const struct auth *auth)
 			continue;
 		c->token = auth_find_name(auth, slice_str(c->token->name));
 		if (c->token == NULL)
-			conn_kill(c);
+			conn_finish(c);
 		else
 			c->role = c->token->role;
 	}
+}
+
+bool
+conns_busy(const struct server *s)
+{
+	for (const struct conn *c = s->conns.first; c != NULL; c = c->next)
+		if (c->fd != -1 &&
+		    (c->stream != NULL || c->pending > 0 || unsent(c) > 0))
+			return true;
+	return false;
 }
 
 void

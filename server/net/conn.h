@@ -19,6 +19,7 @@
 #include "buf.h"
 #include "command.h"
 #include "err.h"
+#include "request.h"
 #include "server.h"
 
 /* Replies that may wait to be read before requests are left alone. */
@@ -61,8 +62,10 @@ struct conn {
 	struct stream *stream; /* owned */
 	bool dirty, runnable;
 	bool discarding; /* the rest of a line over max_line */
-	bool eof;	 /* the client sends no more */
-	bool closing;	 /* close when all is sent */
+	bool lingering;	 /* all is sent; what still comes is thrown away */
+	char tail[REQUEST_HTTP_END]; /* the last bytes thrown away */
+	bool eof;		     /* the client sends no more */
+	bool closing;		     /* close when all is sent */
 
 	bool authenticated;
 	const struct auth_token *token; /* NULL: no auth_file */
@@ -78,6 +81,8 @@ struct conn {
 struct conn *conn_new(struct server *s, int fd);
 /* Close at once, nothing more sent. */
 void conn_kill(struct conn *c);
+/* Look at no more requests; close when all before is answered and sent. */
+void conn_finish(struct conn *c);
 
 /* The buffer replies go to; they are sent before the loop waits again. */
 struct buf *conn_reply(struct conn *c);
@@ -111,6 +116,8 @@ void conns_sweep(struct server *s);
 /* Tokens have been read again: give each client the one of its name, and send
  * away who has none any more. */
 void conns_rebind(struct server *s, const struct auth *auth);
+/* Whether something is still to be answered or sent to anybody. */
+bool conns_busy(const struct server *s);
 void conns_kill_all(struct server *s);
 
 #endif

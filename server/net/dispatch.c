@@ -26,6 +26,14 @@ reply_failure(struct conn *c, struct slice id, const struct err *e)
 	reply_error(conn_reply(c), id, e);
 }
 
+/* Somebody was led to post to this port. */
+static void
+reject_browser(struct conn *c)
+{
+	LOG_WARN("http_request_closed", LOG_U64("connection", c->number));
+	conn_finish(c);
+}
+
 /* A client that must authenticate first has said something else. */
 static void
 reject_stranger(struct conn *c, const struct request *r)
@@ -99,9 +107,7 @@ dispatch(struct conn *c, char *line, size_t n)
 	int rc;
 
 	if (request_is_http(slice_of(line, n))) {
-		LOG_WARN("http_request_closed",
-		    LOG_U64("connection", c->number));
-		conn_kill(c);
+		reject_browser(c);
 		return HANDLED;
 	}
 	rc = request_begin(line, n, &c->server->tokens, &r, &e);
@@ -142,11 +148,37 @@ dispatch_too_long(struct conn *c, struct slice head)
 	struct err e;
 
 	count(c);
+	if (request_is_http(head)) {
+		reject_browser(c);
+		return;
+	}
 	if (!c->authenticated) {
 		reject_stranger(c, &r);
 		return;
 	}
 	(void)err_set(&e, ERR_TOO_LONG, "the line is over %zu bytes",
 	    c->server->config->controller_max_line);
+	reply_failure(c, r.id, &e);
+}
+
+void
+dispatch_line_end(struct conn *c, struct slice tail)
+{
+	if (request_ends_http(tail))
+		reject_browser(c);
+}
+
+void
+dispatch_unended(struct conn *c, struct slice line)
+{
+	struct request r = { .id = request_id_of(line) };
+	struct err e;
+
+	count(c);
+	if (!c->authenticated) {
+		reject_stranger(c, &r);
+		return;
+	}
+	(void)err_set(&e, ERR_SYNTAX, "the last line has no end");
 	reply_failure(c, r.id, &e);
 }

@@ -25,6 +25,10 @@ enum handled dispatch(struct conn *c, char *line, size_t n);
 
 /* The reply to a line that was too long to be kept; `head` is its begin. */
 void dispatch_too_long(struct conn *c, struct slice head);
+/* Then, when it has ended after all, its last bytes. */
+void dispatch_line_end(struct conn *c, struct slice tail);
+/* The reply to a last line that has no end. */
+void dispatch_unended(struct conn *c, struct slice line);
 
 /* commands/ */
 extern handler *const handlers[CMD_COUNT];

@@ -27,6 +27,7 @@ struct listener {
 	ev_io io;
 	int fd;
 	struct address address;
+	bool has_path; /* the socket at address.path is ours */
 };
 
 static void
@@ -89,6 +90,35 @@ on_accept_pause(struct ev_loop *loop, ev_timer *w, int revents)
 		listeners_start(s);
 }
 
+/* A socket that an earlier server left behind is in the way, and goes; one
+ * that somebody answers on, or any other file, stays. */
+static int
+clear_unix_path(const struct sockaddr_un *sun, struct err *e)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (lstat(sun->sun_path, &st) == -1)
+		return errno == ENOENT
+		    ? 0
+		    : err_sys(e, ERR_CONFLICT, "look at %s", sun->sun_path);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(e, ERR_CONFLICT, "%s exists and is no socket",
+		    sun->sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys(e, ERR_LIMIT, "socket");
+	rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	if (rc == -1 && errno == ECONNREFUSED)
+		rc = 1;	 /* nobody is there */
+	(void)close(fd); /* only tried */
+	if (rc != 1)
+		return err_set(e, ERR_CONFLICT, "%s is in use", sun->sun_path);
+	if (unlink(sun->sun_path) == -1)
+		return err_sys(e, ERR_CONFLICT, "replace %s", sun->sun_path);
+	return 0;
+}
+
 static int
 bind_unix(struct listener *l, struct err *e)
 {
@@ -97,17 +127,8 @@ bind_unix(struct listener *l, struct err *e)
 	int rc;
 
 	memcpy(sun.sun_path, l->address.path, strlen(l->address.path) + 1);
-	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (l->fd == -1)
-		return err_sys(e, ERR_LIMIT, "socket");
-	/* What an earlier server left behind is in the way; one that is alive
-	 * answers. */
-	if (connect(l->fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
-		return err_set(e, ERR_CONFLICT, "%s is in use",
-		    l->address.path);
-	(void)close(l->fd);
-	if (unlink(sun.sun_path) == -1 && errno != ENOENT)
-		return err_sys(e, ERR_CONFLICT, "replace %s", sun.sun_path);
+	if (clear_unix_path(&sun, e) == -1)
+		return -1;
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (l->fd == -1)
 		return err_sys(e, ERR_LIMIT, "socket");
@@ -116,6 +137,7 @@ bind_unix(struct listener *l, struct err *e)
 	(void)umask(old_mask);
 	if (rc == -1)
 		return err_sys(e, ERR_CONFLICT, "bind %s", sun.sun_path);
+	l->has_path = true;
 	return 0;
 }
 
@@ -185,10 +207,6 @@ listener_open(struct server *s, struct listener *l, size_t i, struct err *e)
 	l->fd = -1;
 	if (config_listen(s->config, i, &l->address, e) == -1)
 		return -1;
-	if (l->address.kind == ADDRESS_TLS)
-		return err_set(e, ERR_INVALID,
-		    "this version has no TLS: remove tls_cert and tls: from "
-		    "[controller]");
 	if ((l->address.kind == ADDRESS_UNIX ? bind_unix(l, e)
 					     : open_tcp(l, e)) == -1)
 		return -1;
@@ -244,7 +262,7 @@ listeners_close(struct server *s)
 		if (l->fd == -1)
 			continue;
 		ev_io_stop(s->loop, &l->io);
-		if (l->address.kind == ADDRESS_UNIX)
+		if (l->has_path)
 			(void)unlink(l->address.path);
 		(void)close(l->fd); /* a listening socket holds nothing */
 	}

@@ -364,6 +364,12 @@ fault_mono_ns(void)
 	return fault.base->mono_ns();
 }
 
+static char *
+fault_realpath(const char *path, char *resolved)
+{
+	return fault.base->realpath(path, resolved);
+}
+
 static const struct os fault_os = {
 	.open = fault_open,
 	.close = fault_close,
@@ -377,6 +383,7 @@ static const struct os fault_os = {
 	.rename = fault_rename,
 	.unlink = fault_unlink,
 	.flock = fault_flock,
+	.realpath = fault_realpath,
 	.wall_ns = fault_wall_ns,
 	.mono_ns = fault_mono_ns,
 };

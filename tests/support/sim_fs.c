@@ -158,6 +158,15 @@ change_bytes(struct bytes *b, const struct op *op)
 	memcpy(b->p + op->at, op->bytes, op->n);
 }
 
+/* The name that a path stands for, whatever the folder. */
+static const char *
+name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
 static struct name *
 find_name(struct names *names, const char *text)
 {
@@ -723,6 +732,7 @@ sim_open(const char *path, int flags, mode_t mode)
 		return leave(-1);
 	if (flags & O_DIRECTORY)
 		return leave(new_fd(FOLDER));
+	path = name_of(path);
 	name = find_name(&in_use->now, path);
 	if (name == NULL && (flags & O_CREAT) == 0)
 		return fail(ENOENT);
@@ -876,6 +886,8 @@ sim_rename(const char *from, const char *to)
 
 	if (!enter())
 		return leave(-1);
+	from = name_of(from);
+	to = name_of(to);
 	if (find_name(&in_use->now, from) == NULL)
 		return fail(ENOENT);
 	(void)snprintf(op.from, sizeof(op.from), "%s", from);
@@ -891,6 +903,7 @@ sim_unlink(const char *path)
 
 	if (!enter())
 		return leave(-1);
+	path = name_of(path);
 	if (find_name(&in_use->now, path) == NULL)
 		return fail(ENOENT);
 	(void)snprintf(op.from, sizeof(op.from), "%s", path);
@@ -938,6 +951,16 @@ sim_mono_ns(void)
 	return ns;
 }
 
+/* Here are no links. */
+static char *
+sim_realpath(const char *path, char *resolved)
+{
+	(void)path;
+	(void)resolved;
+	errno = ENOENT;
+	return NULL;
+}
+
 const struct os sim_os = {
 	.open = sim_open,
 	.close = sim_close,
@@ -951,6 +974,7 @@ const struct os sim_os = {
 	.rename = sim_rename,
 	.unlink = sim_unlink,
 	.flock = sim_flock,
+	.realpath = sim_realpath,
 	.wall_ns = sim_wall_ns,
 	.mono_ns = sim_mono_ns,
 };

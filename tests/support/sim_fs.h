@@ -15,8 +15,8 @@
  *                wait for the sync of the folder; where a file has grown
  *                there may be zeros
  *
- * One folder, all paths are names in it. Any thread; one file system at a
- * time is in use.
+ * One folder: of a path only the last part counts. Any thread; one file system
+ * at a time is in use.
  */
 #ifndef TESTS_SIM_FS_H
 #define TESTS_SIM_FS_H

@@ -134,19 +134,16 @@ finished(struct sched *s, struct execution *x)
 	retry_wait(s, x);
 }
 
-/* A client's change was refused: as if it had not asked. */
+/* A client's RUN, or CANCEL of what had not begun, was refused. */
 static void
 undo(struct sched *s, struct execution *x)
 {
-	if (x->state == EXECUTION_TRIGGERING) { /* RUN */
+	if (x->state == EXECUTION_TRIGGERING) {
 		executions_free(s, x);
 		return;
 	}
-	drop_run(x); /* CANCEL of what had not begun */
-	if (x->retry_at_ns != 0)
-		executions_enter(s, x, EXECUTION_RETRYING);
-	else
-		hold_queue(s, x);
+	drop_run(x);
+	hold_queue(s, x); /* an attempt that was to come later comes now */
 }
 
 /* The next run beside one that goes on could not be triggered. */
@@ -156,6 +153,7 @@ overlap_later(struct sched *s, struct execution *x)
 	uint32_t ref = jobs_find(s->jobs, execution_job(x));
 	struct execution *going = jobs_get(s->jobs, ref)->extra->execution;
 
+	assert(going != NULL); /* it waited for this record */
 	executions_free(s, x);
 	waitq_add(&s->overlaps, &going->wait, os->wall_ns() + REFUSED_PAUSE_NS,
 	    going->id);

@@ -17,7 +17,7 @@
 #include "store.h"
 
 #define SCHED_NEVER INT64_MAX
-#define SCHED_SLICE 256 /* due jobs taken in one call */
+#define SCHED_SLICE 256 /* steps of one kind in one call */
 
 struct sched;
 
@@ -44,8 +44,9 @@ void sched_free(struct sched *s);
 int sched_recover(struct sched *s, int64_t now_ns, struct err *e);
 
 /*
- * Take jobs that are due in the frame of now_ns, at most SCHED_SLICE, and
- * start what can be started. Returns when to call again: now_ns when there is
+ * Take jobs that are due in the frame of now_ns, let go what was held or
+ * waited for another attempt, and start what can be started: of each at most
+ * SCHED_SLICE. Returns when to call again: now_ns when there is
  * more to do at once (let others work first), SCHED_NEVER when nothing is
  * planned. A job set meanwhile makes it earlier: ask sched_wake_ns.
  */

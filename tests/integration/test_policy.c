@@ -459,6 +459,31 @@ test_executions(void **state)
 	wire_stop(&w, d);
 }
 
+/* A line that no reply could hold comes in parts. */
+static void
+test_long_line(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	char *line;
+
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "a",
+	    "head -c 65536 /dev/zero; echo end >&2");
+	wire_ask(&w, "1 SET a now", "1 OK");
+	wire_until(&w, "1 GET a", "1 OK executed ");
+	wire_send(&w, "1 OUTPUT a\n");
+	for (int i = 0; i < 2; i++) {
+		line = wire_line(&w);
+		assert_ptr_equal(strstr(line, "1 stdout \"\\x00\\x00"), line);
+		assert_int_equal(strlen(line),
+		    strlen("1 stdout \"\"") + 4 * 32768);
+	}
+	wire_expect(&w, "1 stderr end");
+	wire_expect(&w, "1 OK");
+	wire_stop(&w, d);
+}
+
 static void
 test_output(void **state)
 {
@@ -610,6 +635,7 @@ main(void)
 		DAEMON_TEST(test_lost),
 		DAEMON_TEST(test_executions),
 		DAEMON_TEST(test_output),
+		DAEMON_TEST(test_long_line),
 		DAEMON_TEST(test_every),
 		DAEMON_TEST(test_cron),
 		DAEMON_TEST(test_recurring_and_crashes),

@@ -180,7 +180,7 @@ static void *
 writer(void *arg)
 {
 	struct commit *c = arg;
-	bool marked = true;
+	bool marked = false; /* what stands there may be cut off */
 
 	(void)pthread_mutex_lock(&c->mutex);
 	while (await_order(c, &marked)) {

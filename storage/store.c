@@ -1,4 +1,4 @@
-#include "store.h"
+#include "store_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,59 +9,15 @@
 #include <string.h>
 #include <sys/file.h>
 
-#include "compress.h"
 #include "os.h"
 #include "recover.h"
-#include "tstamp.h"
-#include "wal.h"
 
 #define KICK_BYTES 32768u /* a good write */
 #define WARM_OPS 16u
 #define WARM_JOBS 65536u /* a smaller index is in the cache as it is */
 
-#define SLOTS (1u << 17)
 #define SLOT_CLAIMED 0x8000u /* somebody waits: nobody may pass him */
 #define SLOT_COUNT 0x7fffu
-
-/* Who waits for BACKUP. */
-struct backup {
-	char *path; /* owned */
-	bool begun; /* the compression that makes it runs */
-	store_backup_cb *done;
-	void *arg;
-	uint8_t note_len;
-	char note[OP_NOTE_MAX];
-};
-
-struct store {
-	struct jobs jobs;
-	struct rules rules;
-	uint64_t last_execution_id;
-	struct commit *commit;
-	struct wal wal;
-	bool has_log;
-	char *path; /* owned */
-	struct store_options options;
-	int lock_fd;
-	size_t n_under_way;
-	size_t n_rules_under_way; /* of these, RULE SET */
-	struct store_hooks hooks;
-	struct store_stats stats;
-
-	/* Compression: a segment to be folded, switched to, being folded. */
-	struct compress *compress; /* NULL: none runs */
-	bool switching;
-	bool compress_again; /* when the one under way has ended */
-	bool unfolded;	     /* `<path>.old` exists */
-	uint64_t first_seq;  /* of the active segment */
-	uint64_t switches;   /* of the log, as far as known here */
-	struct backup *backup;
-
-	/* Recovery. */
-	uint64_t seen;
-	int64_t seen_ns;
-	uint16_t slot[SLOTS];
-};
 
 uint32_t
 store_slot(enum store_kind kind, struct slice name)
@@ -78,171 +34,7 @@ store_slot(enum store_kind kind, struct slice name)
 	word = 0;
 	memcpy(&word, name.ptr + i, name.len - i);
 	h = (h ^ word ^ ((uint64_t)name.len << 56)) * 0xff51afd7ed558ccdu;
-	return (uint32_t)(h >> 40) % SLOTS;
-}
-
-static int
-bad_record(struct err *e)
-{
-	return err_set(e, ERR_STORAGE, "its content makes no sense");
-}
-
-static int
-apply_rule(struct store *s, const struct record *r, void *prepared,
-    struct err *e)
-{
-	struct rule *rule = prepared;
-
-	if (rule == NULL) { /* recovery */
-		if (jobs_reserve(&s->jobs, 1) == -1)
-			return err_nomem(e);
-		if (rules_reserve(&s->rules, 1, e) == -1 ||
-		    (rule = rule_new(r->payload, e)) == NULL)
-			return -1;
-	}
-	rule = rules_apply_set(&s->rules, rule);
-	if (s->hooks.rule_changed != NULL)
-		s->hooks.rule_changed(s->hooks.ctx, rule);
-	return 0;
-}
-
-static int
-apply_rule_remove(struct store *s, const struct record *r, struct err *e)
-{
-	struct record_reader in;
-	struct slice id;
-	struct rule *rule;
-
-	record_read(&in, r->payload);
-	id = record_get_name(&in);
-	if (!record_done(&in))
-		return bad_record(e);
-	rule = rules_apply_remove(&s->rules, id);
-	if (rule != NULL && s->hooks.rule_removed != NULL)
-		s->hooks.rule_removed(s->hooks.ctx, rule);
-	rule_free(rule);
-	return 0;
-}
-
-static int
-apply_rule_pause(struct store *s, const struct record *r, struct err *e)
-{
-	struct record_reader in;
-	struct rule *rule;
-	struct slice id;
-	bool paused;
-
-	record_read(&in, r->payload);
-	paused = record_get_u8(&in) != 0;
-	id = record_get_name(&in);
-	if (!record_done(&in))
-		return bad_record(e);
-	rule = rules_apply_pause(&s->rules, id, paused);
-	if (rule != NULL && s->hooks.rule_changed != NULL)
-		s->hooks.rule_changed(s->hooks.ctx, rule);
-	return 0;
-}
-
-static int
-apply_job_remove(struct store *s, const struct record *r, struct err *e)
-{
-	struct record_reader in;
-	struct slice job;
-
-	record_read(&in, r->payload);
-	job = record_get_name(&in);
-	if (!record_done(&in))
-		return bad_record(e);
-	jobs_apply_remove(&s->jobs, job);
-	return 0;
-}
-
-/* Apply one durable record. `prepared` is what was made for it before it was
- * logged; NULL at recovery, which makes it here. */
-static int
-apply(struct store *s, const struct record *r, void *prepared, struct err *e)
-{
-	struct job_extra *extra = prepared;
-	struct record_set set;
-	struct record_run run;
-
-	switch (r->type) {
-	case RECORD_JOB_SET:
-		if (!record_get_set(r->payload, &set))
-			return bad_record(e);
-		if (s->commit == NULL && job_extra_new(&set, &extra) == -1)
-			return err_nomem(e);
-		return jobs_apply_set(&s->jobs, &set, extra) == 0
-		    ? 0
-		    : err_nomem(e);
-	case RECORD_JOB_REMOVE:
-		return apply_job_remove(s, r, e);
-	case RECORD_JOB_TRIGGER:
-	case RECORD_JOB_START:
-	case RECORD_JOB_FINISH:
-		if (!record_get_run(r->type, r->payload, &run))
-			return bad_record(e);
-		if (s->last_execution_id < run.execution_id)
-			s->last_execution_id = run.execution_id;
-		return jobs_apply_run(&s->jobs, r->type, &run) == 0
-		    ? 0
-		    : err_nomem(e);
-	case RECORD_RULE_SET:
-		return apply_rule(s, r, prepared, e);
-	case RECORD_RULE_REMOVE:
-		return apply_rule_remove(s, r, e);
-	case RECORD_RULE_PAUSE:
-		return apply_rule_pause(s, r, e);
-	default:
-		return bad_record(e);
-	}
-}
-
-/* Now and then, say how far recovery has come. */
-static void
-progress(struct store *s)
-{
-	int64_t now_ns;
-
-	if (++s->seen % 65536 != 0 || s->options.progress == NULL)
-		return;
-	now_ns = os->mono_ns();
-	if (now_ns - s->seen_ns < NS_PER_S)
-		return;
-	s->seen_ns = now_ns;
-	s->options.progress(s->options.arg, s->seen);
-}
-
-static int
-recover_record(void *arg, const struct record *r, struct err *e)
-{
-	struct store *s = arg;
-
-	progress(s);
-	if (jobs_reserve(&s->jobs, 1) == -1)
-		return err_nomem(e);
-	return apply(s, r, NULL, e);
-}
-
-static int
-recover_entry(void *arg, const struct image_entry *entry, struct err *e)
-{
-	struct store *s = arg;
-	struct rule *rule;
-
-	progress(s);
-	if (jobs_reserve(&s->jobs, 1) == -1)
-		return err_nomem(e);
-	if (entry->kind == IMAGE_JOBS)
-		return jobs_load(&s->jobs, &entry->set, &entry->run,
-			   entry->history) == 0
-		    ? 0
-		    : err_nomem(e);
-	if (rules_reserve(&s->rules, 1, e) == -1 ||
-	    (rule = rule_new(entry->rule, e)) == NULL)
-		return -1;
-	(void)rules_apply_set(&s->rules, rule);
-	return 0;
+	return (uint32_t)(h >> 40) % STORE_SLOTS;
 }
 
 /* One server per log. The lock is on a file of its own, because the log file
@@ -266,10 +58,8 @@ lock(struct store *s, const char *path, enum store_fault *fault, struct err *e)
 	    "%s is in use by another server (%s is locked)", path, name);
 }
 
-/* The path without links, so that a log is known by one name; a path that
- * does not exist stays as it is. NULL: out of memory. */
-static char *
-resolve(const char *path)
+char *
+store_resolve(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash == NULL ? path : slash + 1;
@@ -298,13 +88,13 @@ open_log(struct store *s, struct store_recovery *recovery,
 {
 	const struct recover_target target = {
 		.arg = s,
-		.image = recover_entry,
-		.record = recover_record,
+		.image = store_recover_entry,
+		.record = store_recover_record,
 	};
 	int64_t began = os->mono_ns();
 
 	s->seen_ns = began;
-	if ((s->path = resolve(s->options.path)) == NULL)
+	if ((s->path = store_resolve(s->options.path)) == NULL)
 		return err_nomem(e);
 	if (lock(s, s->path, fault, e) == -1 ||
 	    recover(s->path, s->options.sync, &target, &s->wal, recovery, fault,
@@ -351,15 +141,6 @@ fail:
 }
 
 static void
-backup_free(struct backup *b)
-{
-	if (b == NULL)
-		return;
-	free(b->path);
-	free(b);
-}
-
-static void
 unprepare(const struct record *r, void *prepared)
 {
 	if (r->type == RECORD_JOB_SET)
@@ -392,8 +173,7 @@ store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
-	compress_stop(s->compress);
-	backup_free(s->backup);
+	compression_stop(s);
 	commit_stop(s->commit, drop_batch);
 	if (s->has_log)
 		wal_close(&s->wal);
@@ -661,169 +441,13 @@ finish_op(struct store *s, const struct batch *b, const struct op *op)
 	if (op->failed) {
 		unprepare(&r, op->prepared);
 	} else {
-		int rc = apply(s, &r, op->prepared, &e);
+		int rc = store_apply(s, &r, op->prepared, &e);
 
 		assert(rc == 0); /* memory was reserved, the record is ours */
 		(void)rc;
 	}
 	if (op->done != NULL)
 		op->done(op->arg, note, op->failed ? &b->err : NULL);
-}
-
-static void
-end_backup(struct store *s, off_t bytes, const struct err *e)
-{
-	struct backup *b = s->backup;
-
-	s->backup = NULL;
-	b->done(b->arg, slice_of(b->note, b->note_len), bytes, e);
-	backup_free(b);
-}
-
-static void
-compression_failed(struct store *s, const struct err *e)
-{
-	s->stats.compression = COMPRESSION_FAILURE;
-	memcpy(s->stats.compression_error, e->msg,
-	    sizeof(s->stats.compression_error));
-	if (s->backup != NULL)
-		end_backup(s, 0, e);
-}
-
-/* Fold the earlier segment, which exists. */
-static void
-start_fold(struct store *s)
-{
-	const char *backup = NULL;
-	struct err e;
-
-	/* With more to fold after this, a backup would lack the newest. */
-	if (s->backup != NULL && !s->compress_again) {
-		backup = s->backup->path;
-		s->backup->begun = true;
-	}
-	s->compress = compress_start(s->path, s->first_seq, backup,
-	    s->options.wake, s->options.arg, &e);
-	if (s->compress == NULL)
-		compression_failed(s, &e);
-}
-
-static void
-start_compression(struct store *s)
-{
-	if (s->compress != NULL || s->switching) {
-		s->compress_again = true;
-		return;
-	}
-	s->stats.compression = COMPRESSION_RUNNING;
-	s->compress_again = s->unfolded && s->backup != NULL;
-	if (s->unfolded) {
-		start_fold(s);
-		return;
-	}
-	s->switching = true;
-	commit_switch(s->commit);
-}
-
-int
-store_compress(struct store *s, struct err *e)
-{
-	if (!s->has_log)
-		return err_set(e, ERR_CONFLICT,
-		    "there is no logfile: persistence is memory");
-	start_compression(s);
-	return 0;
-}
-
-/* Whether a path is one of those that the log itself uses. */
-static bool
-is_own_file(const struct store *s, const char *path)
-{
-	static const char *const suffix[] = { "", ".old", ".new", ".base",
-		".base.tmp", ".lock" };
-	size_t n = strlen(s->path);
-	char *real = resolve(path);
-	bool own = false;
-
-	for (size_t i = 0; i < sizeof(suffix) / sizeof(*suffix); i++)
-		own |= real != NULL && strncmp(real, s->path, n) == 0 &&
-		    strcmp(real + n, suffix[i]) == 0;
-	free(real);
-	return own;
-}
-
-int
-store_backup(struct store *s, const char *path, store_backup_cb *done,
-    void *arg, struct slice note, struct err *e)
-{
-	struct backup *b;
-
-	if (s->has_log && s->backup != NULL)
-		return err_set(e, ERR_CONFLICT, "another backup is running");
-	if (s->has_log && is_own_file(s, path))
-		return err_set(e, ERR_INVALID, "the log itself uses %s", path);
-	if (s->has_log && (b = calloc(1, sizeof(*b))) != NULL) {
-		assert(note.len < OP_NOTE_MAX);
-		b->done = done;
-		b->arg = arg;
-		b->note_len = (uint8_t)note.len;
-		memcpy(b->note, note.ptr, note.len);
-		if ((b->path = strdup(path)) != NULL) {
-			s->backup = b;
-			return store_compress(s, e);
-		}
-		free(b);
-	}
-	return s->has_log ? err_nomem(e) : store_compress(s, e);
-}
-
-static void
-end_compression(struct store *s, struct compress_result *r)
-{
-	bool served = s->backup != NULL && s->backup->begun;
-
-	s->stats.compression_ns = r->duration_ns;
-	if (r->failed) {
-		compression_failed(s, &r->err);
-	} else {
-		s->unfolded = false;
-		s->stats.compression = COMPRESSION_SUCCESS;
-		s->stats.compression_error[0] = '\0';
-		s->stats.fold = r->fold;
-		if (served)
-			end_backup(s, r->backup_bytes,
-			    r->backup_failed ? &r->backup_err : NULL);
-	}
-	free(r->backup);
-	if (s->compress_again && !r->failed) {
-		s->compress_again = false;
-		start_compression(s);
-	}
-}
-
-/* Follow a compression under way. */
-static void
-poll_compression(struct store *s)
-{
-	struct compress_result result;
-	struct err e;
-	uint64_t first_seq;
-	int rc;
-
-	if (s->switching &&
-	    (rc = commit_switched(s->commit, &first_seq, &e)) != 0) {
-		s->switching = false;
-		if (rc == 1) {
-			s->switches++;
-			s->first_seq = first_seq;
-			s->unfolded = true;
-			start_fold(s);
-		} else {
-			compression_failed(s, &e);
-		}
-	}
-	if (compress_poll(&s->compress, &result))
-		end_compression(s, &result);
 }
 
 static void
@@ -834,13 +458,7 @@ count(struct store *s, const struct batch *b)
 	stats->failing = b->failed;
 	if (s->has_log)
 		stats->log_bytes = b->wal.bytes;
-	if (s->has_log && !s->switching && b->wal.switches > s->switches) {
-		/* The log went on in a new file after a failed sync. */
-		s->switches = b->wal.switches;
-		s->first_seq = b->wal.first_seq;
-		s->unfolded = true;
-		start_compression(s);
-	}
+	compression_follow(s, &b->wal);
 	if (b->failed) {
 		stats->failed_commits++;
 		memcpy(stats->last_error, b->err.msg,
@@ -883,7 +501,7 @@ store_poll(struct store *s)
 	struct batch *b;
 	bool any = false;
 
-	poll_compression(s);
+	compression_poll(s);
 	while ((b = commit_take(s->commit)) != NULL) {
 		/* The disk goes on while this batch is applied. */
 		commit_kick(s->commit, 1);

@@ -1,0 +1,196 @@
+/*
+ * A compression: the log writer begins a new segment (switching), then a
+ * thread folds the earlier one into the image (compress), then, for a backup,
+ * copies that. A segment that is there already, left by a failure or by the
+ * last server, is folded first.
+ */
+#include "store_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+backup_free(struct backup *b)
+{
+	if (b == NULL)
+		return;
+	free(b->path);
+	free(b);
+}
+
+static void
+end_backup(struct store *s, off_t bytes, const struct err *e)
+{
+	struct backup *b = s->backup;
+
+	s->backup = NULL;
+	b->done(b->arg, slice_of(b->note, b->note_len), bytes, e);
+	backup_free(b);
+}
+
+static void
+compression_failed(struct store *s, const struct err *e)
+{
+	s->stats.compression = COMPRESSION_FAILURE;
+	memcpy(s->stats.compression_error, e->msg,
+	    sizeof(s->stats.compression_error));
+	if (s->backup != NULL)
+		end_backup(s, 0, e);
+}
+
+/* Fold the earlier segment, which exists. */
+static void
+start_fold(struct store *s)
+{
+	const char *backup = NULL;
+	struct err e;
+
+	/* With more to fold after this, a backup would lack the newest. */
+	if (s->backup != NULL && !s->compress_again) {
+		backup = s->backup->path;
+		s->backup->begun = true;
+	}
+	s->compress = compress_start(s->path, s->first_seq, backup,
+	    s->options.wake, s->options.arg, &e);
+	if (s->compress == NULL)
+		compression_failed(s, &e);
+}
+
+static void
+start_compression(struct store *s)
+{
+	if (s->compress != NULL || s->switching) {
+		s->compress_again = true;
+		return;
+	}
+	s->stats.compression = COMPRESSION_RUNNING;
+	s->compress_again = s->unfolded && s->backup != NULL;
+	if (s->unfolded) {
+		start_fold(s);
+		return;
+	}
+	s->switching = true;
+	commit_switch(s->commit);
+}
+
+int
+store_compress(struct store *s, struct err *e)
+{
+	if (!s->has_log)
+		return err_set(e, ERR_CONFLICT,
+		    "there is no logfile: persistence is memory");
+	start_compression(s);
+	return 0;
+}
+
+/* Whether a path is one of those that the log itself uses. */
+static bool
+is_own_file(const struct store *s, const char *path)
+{
+	static const char *const suffix[] = { "", ".old", ".new", ".base",
+		".base.tmp", ".lock" };
+	size_t n = strlen(s->path);
+	char *real = store_resolve(path);
+	bool own = false;
+
+	for (size_t i = 0; i < sizeof(suffix) / sizeof(*suffix); i++)
+		own |= real != NULL && strncmp(real, s->path, n) == 0 &&
+		    strcmp(real + n, suffix[i]) == 0;
+	free(real);
+	return own;
+}
+
+int
+store_backup(struct store *s, const char *path, store_backup_cb *done,
+    void *arg, struct slice note, struct err *e)
+{
+	struct backup *b;
+
+	if (s->has_log && s->backup != NULL)
+		return err_set(e, ERR_CONFLICT, "another backup is running");
+	if (s->has_log && is_own_file(s, path))
+		return err_set(e, ERR_INVALID, "the log itself uses %s", path);
+	if (s->has_log && (b = calloc(1, sizeof(*b))) != NULL) {
+		assert(note.len < OP_NOTE_MAX);
+		b->done = done;
+		b->arg = arg;
+		b->note_len = (uint8_t)note.len;
+		memcpy(b->note, note.ptr, note.len);
+		if ((b->path = strdup(path)) != NULL) {
+			s->backup = b;
+			return store_compress(s, e);
+		}
+		free(b);
+	}
+	return s->has_log ? err_nomem(e) : store_compress(s, e);
+}
+
+static void
+end_compression(struct store *s, struct compress_result *r)
+{
+	bool served = s->backup != NULL && s->backup->begun;
+
+	s->stats.compression_ns = r->duration_ns;
+	if (r->failed) {
+		compression_failed(s, &r->err);
+	} else {
+		s->unfolded = false;
+		s->stats.compression = COMPRESSION_SUCCESS;
+		s->stats.compression_error[0] = '\0';
+		s->stats.fold = r->fold;
+		if (served)
+			end_backup(s, r->backup_bytes,
+			    r->backup_failed ? &r->backup_err : NULL);
+	}
+	free(r->backup);
+	if (s->compress_again && !r->failed) {
+		s->compress_again = false;
+		start_compression(s);
+	}
+}
+
+void
+compression_poll(struct store *s)
+{
+	struct compress_result result;
+	struct err e;
+	uint64_t first_seq;
+	int rc;
+
+	if (s->switching &&
+	    (rc = commit_switched(s->commit, &first_seq, &e)) != 0) {
+		s->switching = false;
+		if (rc == 1) {
+			s->switches++;
+			s->first_seq = first_seq;
+			s->unfolded = true;
+			start_fold(s);
+		} else {
+			compression_failed(s, &e);
+		}
+	}
+	if (compress_poll(&s->compress, &result))
+		end_compression(s, &result);
+}
+
+void
+compression_follow(struct store *s, const struct wal_state *wal)
+{
+	if (!s->has_log || s->switching || wal->switches <= s->switches)
+		return;
+	/* The log went on in a new file after a failed sync. */
+	s->switches = wal->switches;
+	s->first_seq = wal->first_seq;
+	s->unfolded = true;
+	start_compression(s);
+}
+
+void
+compression_stop(struct store *s)
+{
+	compress_stop(s->compress);
+	s->compress = NULL;
+	backup_free(s->backup);
+	s->backup = NULL;
+}

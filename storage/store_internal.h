@@ -1,0 +1,76 @@
+/*
+ * What the files of the store share: store.c (open, requests, commits),
+ * store_apply.c (what a record does) and store_compression.c (when to
+ * compress). Everybody else includes store.h.
+ */
+#ifndef STORAGE_STORE_INTERNAL_H
+#define STORAGE_STORE_INTERNAL_H
+
+#include "compress.h"
+#include "image.h"
+#include "store.h"
+#include "wal.h"
+
+#define STORE_SLOTS (1u << 17)
+
+/* Who waits for BACKUP. */
+struct backup {
+	char *path; /* owned */
+	bool begun; /* the compression that makes it runs */
+	store_backup_cb *done;
+	void *arg;
+	uint8_t note_len;
+	char note[OP_NOTE_MAX];
+};
+
+struct store {
+	struct jobs jobs;
+	struct rules rules;
+	uint64_t last_execution_id;
+	struct commit *commit;
+	struct wal wal;
+	bool has_log;
+	char *path; /* owned */
+	struct store_options options;
+	int lock_fd;
+	size_t n_under_way;
+	size_t n_rules_under_way; /* of these, RULE SET */
+	struct store_hooks hooks;
+	struct store_stats stats;
+
+	/* Compression: a segment to be folded, switched to, being folded. */
+	struct compress *compress; /* NULL: none runs */
+	bool switching;
+	bool compress_again; /* when the one under way has ended */
+	bool unfolded;	     /* `<path>.old` exists */
+	uint64_t first_seq;  /* of the active segment */
+	uint64_t switches;   /* of the log, as far as known here */
+	struct backup *backup;
+
+	/* Recovery. */
+	uint64_t seen;
+	int64_t seen_ns;
+	uint16_t slot[STORE_SLOTS]; /* changes under way: see store_busy */
+};
+
+/* Apply one durable record. `prepared` is what was made for it before it was
+ * logged, and is taken over; NULL at recovery, which makes it here. */
+int store_apply(struct store *s, const struct record *r, void *prepared,
+    struct err *e);
+/* The callbacks of recovery (recover.h); arg is the store. */
+int store_recover_record(void *arg, const struct record *r, struct err *e);
+int store_recover_entry(void *arg, const struct image_entry *entry,
+    struct err *e);
+
+/* The path without links, so that a log is known by one name; one that does
+ * not exist stays as it is. Owned by the caller; NULL: out of memory. */
+char *store_resolve(const char *path);
+
+/* Follow a compression under way. */
+void compression_poll(struct store *s);
+/* A batch has ended: see whether the log went on in a new file. */
+void compression_follow(struct store *s, const struct wal_state *wal);
+/* Break off what runs; nobody is told. */
+void compression_stop(struct store *s);
+
+#endif

@@ -1,8 +1,8 @@
 /* Execution policies: options, retries, limits, cancelling, history. */
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "daemon.h"
+#include "runs.h"
 #include "wire.h"
 
 static void
@@ -244,6 +245,8 @@ test_timeout(void **state)
 	struct wire w;
 	pid_t group;
 
+	/* Orphans become ours, so that their end can be waited for. */
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	wire_start(&w, d);
 	wire_shell_rule(&w, d, "r", "a",
 	    "trap '' TERM; sleep 1000 & echo $$ > pid; "
@@ -257,8 +260,8 @@ test_timeout(void **state)
 	assert_string_equal(outcomes(&w, "a"), "timeout 137 2,timeout 137 1");
 	group = (pid_t)strtol(daemon_content(d, "pid"), NULL, 10);
 	assert_true(group > 1);
-	while (kill(-group, 0) == 0)
-		; /* orphans are reaped by somebody else */
+	runs_await_group_gone(group);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
 	wire_stop(&w, d);
 }
 

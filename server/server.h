@@ -44,7 +44,7 @@ struct server {
 	struct outputs *outputs;
 	int64_t started_mono_ns;
 	bool draining;
-	bool drained; /* all runs have ended; the last replies go out */
+	bool drained;	      /* all runs have ended; the last replies go out */
 	bool storage_failing; /* as last looked at */
 	int exit_code;
 

@@ -107,11 +107,13 @@ runs_awf(void **state)
 	static const char script[] = "#!/bin/sh\n"
 				     "for w; do echo \"<$w>\"; done\n";
 	char dir[] = "/tmp/test_processor.XXXXXX", path[64], all[4096];
-	char *old = strdup(getenv("PATH"));
+	const char *path_now = getenv("PATH");
+	char *old;
 	int fd;
 
 	(void)state;
-	assert_non_null(old);
+	assert_non_null(path_now);
+	assert_non_null(old = strdup(path_now));
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/awf", dir);
 	(void)snprintf(all, sizeof(all), "%s:%s", dir, old);

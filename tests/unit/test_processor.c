@@ -108,12 +108,11 @@ runs_awf(void **state)
 				     "for w; do echo \"<$w>\"; done\n";
 	char dir[] = "/tmp/test_processor.XXXXXX", path[64], all[4096];
 	const char *path_now = getenv("PATH");
-	char *old;
+	char *old = strdup(path_now != NULL ? path_now : "/bin:/usr/bin");
 	int fd;
 
 	(void)state;
-	assert_non_null(path_now);
-	assert_non_null(old = strdup(path_now));
+	assert_non_null(old);
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/awf", dir);
 	(void)snprintf(all, sizeof(all), "%s:%s", dir, old);

@@ -162,17 +162,17 @@ bind_tcp(struct listener *l, const struct addrinfo *ai)
 static void
 read_port(struct listener *l)
 {
-	struct sockaddr_storage ss = { 0 };
-	socklen_t n = sizeof(ss);
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} sa = { 0 };
+	socklen_t n = sizeof(sa);
 
-	if (getsockname(l->fd, (struct sockaddr *)&ss, &n) == -1)
+	if (getsockname(l->fd, &sa.any, &n) == -1)
 		return;
-	if (ss.ss_family == AF_INET)
-		l->address.port =
-		    ntohs(((struct sockaddr_in *)(void *)&ss)->sin_port);
-	else
-		l->address.port =
-		    ntohs(((struct sockaddr_in6 *)(void *)&ss)->sin6_port);
+	l->address.port = ntohs(
+	    sa.any.sa_family == AF_INET ? sa.v4.sin_port : sa.v6.sin6_port);
 }
 
 static int

@@ -107,7 +107,8 @@ runs_awf(void **state)
 	static const char script[] = "#!/bin/sh\n"
 				     "for w; do echo \"<$w>\"; done\n";
 	char dir[] = "/tmp/test_processor.XXXXXX", path[64], all[4096];
-	char *old = strdup(getenv("PATH"));
+	const char *path_now = getenv("PATH");
+	char *old = strdup(path_now != NULL ? path_now : "/bin:/usr/bin");
 	int fd;
 
 	(void)state;

@@ -213,6 +213,23 @@ sched_tick(struct sched *s, int64_t now_ns)
 	return now_ns;
 }
 
+static void
+log_end(const struct execution *x)
+{
+	const struct run *run = x->run;
+
+	if (run->outcome == RUN_SUCCESS)
+		LOG_DEBUG("run_succeeded", LOG_STR("job", x->job),
+		    LOG_STR("rule", x->rule->id), LOG_U64("execution", x->id));
+	else
+		LOG_WARN("run_failed", LOG_STR("job", x->job),
+		    LOG_STR("rule", x->rule->id), LOG_U64("execution", x->id),
+		    LOG_U64("attempt", x->attempt),
+		    LOG_STR("outcome", run_outcome_word(run->outcome)),
+		    LOG_I64("exit", run->exit),
+		    LOG_STR("reason", run->reason));
+}
+
 void
 sched_run_event(struct sched *s, const struct run_event *event)
 {
@@ -227,10 +244,7 @@ sched_run_event(struct sched *s, const struct run_event *event)
 	rule_spec_unref(event->run->spec);
 	event->run->spec = NULL;
 	x->run = event->run;
-	LOG_DEBUG("run_ended", LOG_STR("job", x->job),
-	    LOG_STR("rule", x->rule->id), LOG_U64("execution", x->id),
-	    LOG_STR("outcome", run_outcome_word(x->run->outcome)),
-	    LOG_I64("exit", x->run->exit), LOG_STR("reason", x->run->reason));
+	log_end(x);
 	executions_enter(s, x, EXECUTION_FINISHING);
 	journal_record(s, x);
 	sched_start(s);

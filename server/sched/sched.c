@@ -226,8 +226,7 @@ log_end(const struct execution *x)
 		    LOG_STR("rule", x->rule->id), LOG_U64("execution", x->id),
 		    LOG_U64("attempt", x->attempt),
 		    LOG_STR("outcome", run_outcome_word(run->outcome)),
-		    LOG_I64("exit", run->exit),
-		    LOG_STR("reason", run->reason));
+		    LOG_I64("exit", run->exit), LOG_STR("reason", run->reason));
 }
 
 void

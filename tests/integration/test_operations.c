@@ -203,12 +203,8 @@ test_retention(void **state)
 	wire_ask(&w, "s SET keep.planned +1h", "s OK");
 	wire_ask(&w, "s SET run.succeeds now", "s OK");
 	wire_ask(&w, "s SET fails.without.rule now", "s OK");
-	do
-		wire_send(&w, "g GET run.succeeds\n");
-	while (strncmp(wire_line(&w), "g ERROR not_found", 17) != 0);
-	do
-		wire_send(&w, "g GET fails.without.rule\n");
-	while (strncmp(wire_line(&w), "g ERROR not_found", 17) != 0);
+	wire_until(&w, "g GET run.succeeds", "g ERROR not_found");
+	wire_until(&w, "g GET fails.without.rule", "g ERROR not_found");
 	wire_ask_start(&w, "g GET keep.planned", "g OK planned ");
 	wire_stop(&w, d);
 	wire_start(&w, d);

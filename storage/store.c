@@ -456,6 +456,8 @@ count(struct store *s, const struct batch *b)
 	struct store_stats *stats = &s->stats;
 
 	stats->failing = b->failed;
+	histogram_add(&stats->commit_ns,
+	    (uint64_t)(b->durable_ns - b->submitted_ns));
 	if (s->has_log)
 		stats->log_bytes = b->wal.bytes;
 	compression_follow(s, &b->wal);

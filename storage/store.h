@@ -21,6 +21,7 @@
 #include "commit.h"
 #include "err.h"
 #include "fold.h"
+#include "histogram.h"
 #include "jobs.h"
 #include "record.h"
 #include "rules.h"
@@ -46,7 +47,9 @@ enum store_compression {
 
 struct store_stats {
 	uint64_t commits, failed_commits;
-	uint64_t records, bytes;      /* made durable since the start */
+	uint64_t records, bytes; /* made durable since the start */
+	struct histogram
+	    commit_ns; /* from hand-over to the end, refused ones too */
 	char last_error[ERR_MSG_MAX]; /* of the last refused commit, or "" */
 	bool failing;		      /* the last commit was refused */
 	off_t log_bytes;	      /* length of the active segment */

@@ -120,8 +120,9 @@ has_order(const struct commit *c)
 	return c->writing != NULL || c->turn == SWITCH_WANTED || c->stop;
 }
 
-/* Look for an order for a moment: being woken takes longer than most of them
- * take to come. Yields, so that it takes the processor from nobody. */
+/* Look for an order for a moment: with many clients being woken takes longer
+ * than most orders take to come. Yields, so that it takes the processor from
+ * nobody. */
 static void
 look(struct commit *c)
 {
@@ -154,15 +155,17 @@ sleep_for(struct commit *c, bool timeout)
 
 /*
  * Wait for an order; when none comes for a while, mark the end of the log.
- * False when the writer is to end. The mutex is held before and after, but
- * not meanwhile.
+ * `crowd`: more than one change came last time. False when the writer is to
+ * end. The mutex is held before and after, but not meanwhile.
  */
 static bool
-await_order(struct commit *c, bool *marked)
+await_order(struct commit *c, bool crowd, bool *marked)
 {
-	(void)pthread_mutex_unlock(&c->mutex);
-	look(c);
-	(void)pthread_mutex_lock(&c->mutex);
+	if (crowd) {
+		(void)pthread_mutex_unlock(&c->mutex);
+		look(c);
+		(void)pthread_mutex_lock(&c->mutex);
+	}
 	while (!has_order(c)) {
 		sleep_for(c, !*marked);
 		if (has_order(c) || *marked)
@@ -180,10 +183,11 @@ static void *
 writer(void *arg)
 {
 	struct commit *c = arg;
+	bool crowd = false;
 	bool marked = false; /* what stands there may be cut off */
 
 	(void)pthread_mutex_lock(&c->mutex);
-	while (await_order(c, &marked)) {
+	while (await_order(c, crowd, &marked)) {
 		struct batch *b = c->writing;
 
 		if (c->turn == SWITCH_WANTED)
@@ -192,6 +196,7 @@ writer(void *arg)
 			continue;
 		(void)pthread_mutex_unlock(&c->mutex);
 		write_batch(c, b);
+		crowd = b->n_ops > 1;
 		marked = b->failed;
 		(void)pthread_mutex_lock(&c->mutex);
 		c->writing = NULL;

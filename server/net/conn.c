@@ -76,6 +76,7 @@ conn_free(struct conn *c)
 		s->conns.last = c->prev;
 	buf_free(&c->in);
 	buf_free(&c->out);
+	buf_free(&c->events);
 	free(c);
 }
 
@@ -111,15 +112,40 @@ conn_kill(struct conn *c)
 	make_runnable(c); /* freed there, when no caller holds it any more */
 }
 
+static void
+make_dirty(struct conn *c)
+{
+	if (c->dirty || c->fd == -1)
+		return;
+	c->dirty = true;
+	c->next_dirty = c->server->dirty;
+	c->server->dirty = c;
+}
+
 struct buf *
 conn_reply(struct conn *c)
 {
-	if (!c->dirty && c->fd != -1) {
-		c->dirty = true;
-		c->next_dirty = c->server->dirty;
-		c->server->dirty = c;
-	}
+	make_dirty(c);
 	return &c->out;
+}
+
+struct buf *
+conn_event(struct conn *c)
+{
+	if (c->fd == -1 || c->closing || c->events.len >= CONN_EVENTS_HIGH)
+		return NULL;
+	make_dirty(c);
+	return &c->events;
+}
+
+void
+conn_settle_events(struct conn *c)
+{
+	if (c->events.len == 0 && !c->events.failed)
+		return;
+	buf_add_slice(&c->out, buf_slice(&c->events));
+	c->out.failed |= c->events.failed;
+	buf_free(&c->events);
 }
 
 void
@@ -378,6 +404,8 @@ flush(struct conn *c)
 {
 	struct server *s = c->server;
 
+	if (c->stream == NULL && unsent(c) < CONN_OUT_HIGH)
+		conn_settle_events(c);
 	while (unsent(c) > 0 && !c->out.failed) {
 		ssize_t n =
 		    send(c->fd, c->out.ptr + c->sent, unsent(c), MSG_NOSIGNAL);
@@ -411,6 +439,8 @@ flush(struct conn *c)
 		buf_drop(&c->out, c->sent);
 		c->sent = 0;
 	}
+	if (unsent(c) < CONN_OUT_HIGH && c->events.len > 0 && c->stream == NULL)
+		make_dirty(c);
 	if (unsent(c) < CONN_OUT_HIGH / 2 &&
 	    (c->hold == CONN_HELD_OUTPUT || c->hold == CONN_HELD_STREAM))
 		make_runnable(c);
@@ -515,6 +545,7 @@ run_stream(struct conn *c)
 	if (!c->stream->more(c, c->stream))
 		return;
 	stream_free(c);
+	make_dirty(c); /* events may have waited for its end */
 	c->hold = CONN_READY;
 }
 
@@ -568,7 +599,7 @@ conns_sweep(struct server *s)
 	for (struct conn *c = s->conns.first; c != NULL; c = next) {
 		next = c->next;
 		if (c->fd != -1 && c->pending == 0 && c->stream == NULL &&
-		    ev_now(s->loop) - c->active > limit)
+		    c->n_listens == 0 && ev_now(s->loop) - c->active > limit)
 			conn_kill(c);
 	}
 }

@@ -24,6 +24,8 @@
 
 /* Replies that may wait to be read before requests are left alone. */
 #define CONN_OUT_HIGH (256u * 1024u)
+/* Events that may wait to be sent before more are refused. */
+#define CONN_EVENTS_HIGH (256u * 1024u)
 
 /* A list being sent piece by piece, as the client reads. */
 struct stream {
@@ -55,8 +57,10 @@ struct conn {
 
 	struct buf in; /* input not handled yet */
 	struct buf out;
-	size_t sent;	/* of out */
-	size_t pending; /* writes under way */
+	size_t sent;	    /* of out */
+	struct buf events;  /* lines to follow the reply being sent */
+	unsigned n_listens; /* what sends it events: it may be silent */
+	size_t pending;	    /* writes under way */
 	enum conn_hold hold;
 	uint32_t claimed;      /* slot + 1 while it waits for a name; 0: none */
 	struct stream *stream; /* owned */
@@ -97,6 +101,15 @@ void conn_answered(struct conn *c);
 /* For the handler of a write that can answer at once: whether the answer would
  * overtake those of earlier writes. Then it returns WAIT. */
 bool conn_overtakes(struct conn *c);
+
+/*
+ * Where lines go that answer no request: appended whole, they are sent in
+ * order, after the reply being written and never within a list. NULL when so
+ * many wait already that the client must do without, or it is closed.
+ */
+struct buf *conn_event(struct conn *c);
+/* Before the OK that no event may follow: those that wait go first. */
+void conn_settle_events(struct conn *c);
 
 /* Send a list. The conn owns it from here on. */
 void conn_stream(struct conn *c, struct stream *st);

@@ -10,6 +10,7 @@ static void
 stop(struct sched *s, struct execution *x, bool force)
 {
 	x->stopping = true;
+	sched_tell(s, x, SCHED_STOPPING);
 	if (x->state == EXECUTION_RUNNING)
 		s->options.cancel(s->options.ctx, x->id, force);
 	/* else: it will not be submitted when its record is durable */

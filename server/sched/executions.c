@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os.h"
+
 void
 list_add(struct list *list, struct execution *x)
 {
@@ -100,6 +102,7 @@ executions_enter(struct sched *s, struct execution *x,
 		break;
 	case EXECUTION_READY:
 		x->rule->n_ready++;
+		x->ready_ns = os->wall_ns();
 		list_add(&s->ready, x);
 		break;
 	case EXECUTION_RETRYING:

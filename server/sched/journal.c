@@ -87,6 +87,7 @@ triggered(struct sched *s, struct execution *x)
 
 	if (x->manual || x->beside)
 		take_over(s, x);
+	sched_tell(s, x, SCHED_TRIGGERED);
 	if (x->run != NULL) { /* its result is known: missed */
 		executions_enter(s, x, EXECUTION_FINISHING);
 		journal_record(s, x);
@@ -94,6 +95,7 @@ triggered(struct sched *s, struct execution *x)
 		LOG_WARN("no_rule", LOG_STR("job", x->job));
 		journal_finish(s, x, RUN_FAILURE, now_ns, now_ns);
 	} else {
+		sched_tell(s, x, SCHED_QUEUED);
 		hold_queue(s, x);
 	}
 }
@@ -126,6 +128,7 @@ end(struct sched *s, struct execution *x)
 static void
 finished(struct sched *s, struct execution *x)
 {
+	sched_tell(s, x, SCHED_ENDED);
 	if (x->retry_at_ns == 0) {
 		end(s, x);
 		return;

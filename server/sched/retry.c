@@ -56,6 +56,7 @@ retry_wait(struct sched *s, struct execution *x)
 	x->pid = 0;
 	x->started_ns = 0;
 	executions_enter(s, x, EXECUTION_RETRYING);
+	sched_tell(s, x, SCHED_QUEUED);
 }
 
 void

@@ -10,6 +10,33 @@
 #include "os.h"
 #include "tstamp.h"
 
+void
+sched_tell(const struct sched *s, const struct execution *x,
+    enum sched_event_kind kind)
+{
+	struct sched_event event = {
+		.kind = kind,
+		.execution_id = x->id,
+		.job = execution_job(x),
+		.rule = x->rule == NULL ? NULL : x->rule->id,
+		.spec = x->spec,
+		.attempt = x->attempt,
+		.manual = x->manual,
+		.missed = x->missed,
+		.due_ns = x->due_ns,
+		.ready_ns = x->ready_ns,
+	};
+
+	if (s->options.observe == NULL)
+		return;
+	event.now_ns = os->wall_ns();
+	if (kind == SCHED_ENDED) {
+		event.run = x->run;
+		event.retried = x->retry_at_ns != 0;
+	}
+	s->options.observe(s->options.ctx, &event);
+}
+
 /* The order for the processor; NULL: no memory. */
 static struct run *
 make_run(const struct sched *s, const struct execution *x)
@@ -50,6 +77,7 @@ sched_submit(struct sched *s, struct execution *x)
 	run->owner = x;
 	executions_enter(s, x, EXECUTION_RUNNING);
 	recur_watch(s, x);
+	sched_tell(s, x, SCHED_STARTED);
 	taken = s->options.submit(s->options.ctx, run);
 	assert(taken); /* S2 */
 	(void)taken;
@@ -117,6 +145,7 @@ take(struct sched *s, uint32_t ref, bool missed, int64_t now_ns)
 	if (jobs_prepare_run(s->jobs, ref) == -1 ||
 	    (x = executions_new(s, job)) == NULL)
 		return false;
+	x->missed = missed;
 	if (missed && x->spec != NULL &&
 	    x->spec->number[OPTION_misfire] == MISFIRE_SKIP &&
 	    (x->run = calloc(1, sizeof(*x->run))) != NULL) {

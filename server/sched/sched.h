@@ -23,6 +23,36 @@ struct sched;
 
 struct zones;
 
+/*
+ * What becomes of executions, told as it happens: TRIGGERED when a job that
+ * fell due is known to be, then QUEUED, and of each attempt STARTED and ENDED
+ * (and QUEUED again, if another follows); STOPPING when a run has been told
+ * to end. An execution may end without having started.
+ */
+enum sched_event_kind {
+	SCHED_TRIGGERED,
+	SCHED_QUEUED, /* or held */
+	SCHED_STARTED,
+	SCHED_STOPPING,
+	SCHED_ENDED /* its record is durable */
+};
+
+struct sched_event { /* pointers: until the call returns */
+	enum sched_event_kind kind;
+	uint64_t execution_id;
+	struct slice job;
+	const char *rule;	      /* NULL: none matched */
+	const struct rule_spec *spec; /* as matched; NULL: none */
+	uint32_t attempt;
+	bool manual;  /* by RUN */
+	bool missed;  /* fell due while the server was down */
+	bool retried; /* ENDED: another attempt follows */
+	int64_t now_ns;
+	int64_t due_ns;
+	int64_t ready_ns;      /* STARTED: since when it only waited its turn */
+	const struct run *run; /* ENDED: the result; NULL: memory was out */
+};
+
 struct sched_options {
 	struct store *store; /* borrowed; its hooks become the scheduler's */
 	uint32_t framerate;
@@ -32,6 +62,8 @@ struct sched_options {
 	bool (*submit)(void *ctx, struct run *run);
 	void (*cancel)(void *ctx, uint64_t execution_id, bool force);
 	uint64_t (*random)(void *ctx);
+	/* May be NULL. Must not call the scheduler. */
+	void (*observe)(void *ctx, const struct sched_event *event);
 	void *ctx;
 };
 

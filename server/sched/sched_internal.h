@@ -89,6 +89,7 @@ struct execution {
 	/* The job's next time where it is known and not to be computed from
 	 * due_ns: RUN keeps the plan. 0: none. */
 	int64_t keep_due_ns;
+	int64_t ready_ns;    /* when it became ready last */
 	int64_t began_ns;    /* its first attempt; 0: not yet */
 	int64_t started_ns;  /* this attempt; 0: not yet */
 	int64_t retry_at_ns; /* the next attempt; 0: there is none */
@@ -97,6 +98,7 @@ struct execution {
 	uint32_t n_cursors; /* that stand at it */
 	uint8_t state;
 	bool manual;   /* by RUN */
+	bool missed;   /* fell due while the server was down */
 	bool beside;   /* its job had another plan, or run, when triggered */
 	bool detached; /* see S1 */
 	bool removed;  /* its job is gone */
@@ -172,6 +174,9 @@ struct requester *requester_new(const struct store_waiter *w);
 
 /* sched.c */
 
+/* Tell the observer what has just become of an execution. */
+void sched_tell(const struct sched *s, const struct execution *x,
+    enum sched_event_kind kind);
 /* Hand an execution in state starting to the processor. */
 void sched_submit(struct sched *s, struct execution *x);
 

@@ -81,6 +81,14 @@ cancel_run(void *ctx, uint64_t execution_id, bool force)
 	processor_cancel(s->processor, execution_id, force);
 }
 
+static void
+observe(void *ctx, const struct sched_event *event)
+{
+	struct server *s = ctx;
+
+	monitor_observe(&s->monitor, event);
+}
+
 static uint64_t
 random_number(void *ctx)
 {
@@ -97,10 +105,15 @@ static void
 watch_compression(struct server *s)
 {
 	const struct store_stats *stats = store_stats(s->store);
+	struct task *task = &s->monitor.tasks[TASK_COMPRESSION];
 
 	if (stats->compression == s->compression)
 		return;
 	s->compression = stats->compression;
+	if (stats->compression == COMPRESSION_RUNNING)
+		task_begin(task);
+	else
+		task_end(task, stats->compression == COMPRESSION_FAILURE);
 	if (stats->compression == COMPRESSION_SUCCESS)
 		LOG_INFO("compressed", LOG_U64("records", stats->fold.records),
 		    LOG_I64("bytes_in", stats->fold.input_bytes),
@@ -454,6 +467,7 @@ open_scheduler(struct server *s, struct err *e)
 		.submit = submit_run,
 		.cancel = cancel_run,
 		.random = random_number,
+		.observe = observe,
 		.ctx = s,
 	};
 
@@ -498,6 +512,7 @@ init_watchers(struct server *s)
 	ev_timer_init(&s->compression_timer, on_compression_interval, interval,
 	    interval);
 	retention_init(&s->retention, s);
+	monitor_init(&s->monitor, s);
 	s->store_wake.data = s->processor_wake.data = s;
 	s->before_wait.data = s->sweep.data = s->frame_timer.data = s;
 	s->on_term.data = s->on_int.data = s->on_usr1.data = s->on_hup.data = s;
@@ -520,6 +535,7 @@ start_watchers(struct server *s)
 	if (s->config->database_compression_interval > 0)
 		ev_timer_start(s->loop, &s->compression_timer);
 	retention_start(&s->retention);
+	monitor_start(&s->monitor);
 	if (s->config->controller_idle_timeout > 0)
 		ev_timer_start(s->loop, &s->sweep);
 }
@@ -626,6 +642,7 @@ server_fini(struct server *s)
 	if (s->processor != NULL)
 		processor_stop(s->processor);
 	sched_free(s->sched);
+	monitor_fini(&s->monitor);
 	outputs_free(s->outputs);
 	store_close(s->store);
 	if (s->frame_fd != -1)

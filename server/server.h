@@ -12,6 +12,7 @@
 
 #include "auth.h"
 #include "config.h"
+#include "monitor.h"
 #include "options.h"
 #include "outputs.h"
 #include "processor.h"
@@ -42,6 +43,7 @@ struct server {
 	struct sandboxes sandboxes;
 	struct zones *zones;
 	struct outputs *outputs;
+	struct monitor monitor;
 	int64_t started_mono_ns;
 	bool draining;
 	bool drained;	      /* all runs have ended; the last replies go out */

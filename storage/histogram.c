@@ -39,6 +39,17 @@ histogram_add(struct histogram *h, uint64_t value)
 	h->bucket[bucket_of(value)]++;
 }
 
+void
+histogram_merge(struct histogram *h, const struct histogram *other)
+{
+	h->count += other->count;
+	h->sum += other->sum;
+	if (h->max < other->max)
+		h->max = other->max;
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+		h->bucket[i] += other->bucket[i];
+}
+
 uint64_t
 histogram_quantile(const struct histogram *h, double q)
 {

@@ -24,6 +24,9 @@ struct histogram {
 /* Larger values than the buckets reach count in the last one. */
 void histogram_add(struct histogram *h, uint64_t value);
 
+/* Add all of the other's values. */
+void histogram_merge(struct histogram *h, const struct histogram *other);
+
 /* The value that a share q (0..1) of all does not exceed, as the upper end of
  * its bucket, never above the maximum; 0 when empty. */
 uint64_t histogram_quantile(const struct histogram *h, double q);

@@ -1,15 +1,10 @@
-/* STAT */
+/* STAT HEALTH */
 #include "commands.h"
 
+#include "health.h"
 #include "metric.h"
 #include "os.h"
 #include "reply.h"
-
-/* A value of the metric table: a number, or a word. */
-struct value {
-	uint64_t number;
-	const char *word;
-};
 
 static const char *const compression_word[] = {
 	[COMPRESSION_IDLE] = "idle",
@@ -19,7 +14,7 @@ static const char *const compression_word[] = {
 };
 
 static void
-fill(const struct server *s, struct value v[METRIC_COUNT])
+fill_stat(const struct server *s, struct metric_value *v)
 {
 	const struct jobs *jobs = store_jobs(s->store);
 	struct sched_stats sched;
@@ -45,23 +40,53 @@ fill(const struct server *s, struct value v[METRIC_COUNT])
 	v[METRIC_STAT_framerate].number = s->config->database_framerate;
 }
 
+/* A section whose rows are `<name> <value>`. */
+static int
+reply_pairs(struct conn *c, const struct request *r,
+    enum metric_section section,
+    void (*fill)(const struct server *s, struct metric_value *v))
+{
+	struct metric_value v[METRIC_COUNT] = { 0 };
+	struct buf *out = conn_reply(c);
+
+	fill(c->server, v);
+	metric_put_pairs(out, r->id, section, v);
+	reply_ok(out, r->id);
+	return HANDLED;
+}
+
 int
 cmd_stat(struct conn *c, const struct request *r, struct err *e)
 {
-	struct value v[METRIC_COUNT] = { 0 };
+	(void)e;
+	return reply_pairs(c, r, METRIC_SECTION_STAT, fill_stat);
+}
+
+int
+cmd_health(struct conn *c, const struct request *r, struct err *e)
+{
+	const struct server *s = c->server;
 	struct buf *out = conn_reply(c);
 
 	(void)e;
-	fill(c->server, v);
-	for (int i = 0; i < METRIC_COUNT; i++) {
-		if (metrics[i].section != METRIC_SECTION_STAT)
-			continue;
-		if (metrics[i].kind == METRIC_WORD)
-			reply_row_word(out, r->id, metrics[i].name,
-			    slice_str(v[i].word == NULL ? "-" : v[i].word));
-		else
-			reply_row_u64(out, r->id, metrics[i].name, v[i].number);
+	for (int i = 0; i < HEALTH_SECTION_COUNT; i++) {
+		enum health_section section = (enum health_section)i;
+
+		reply_row_word(out, r->id, health_section_word(section),
+		    slice_str(health_status_word(health_of(s, section))));
 	}
+	reply_ok_word(out, r->id,
+	    slice_str(health_status_word(health_of_all(s))));
+	return HANDLED;
+}
+
+int
+cmd_health_background(struct conn *c, const struct request *r, struct err *e)
+{
+	struct buf *out = conn_reply(c);
+
+	(void)e;
+	background_put(out, r->id, c->server->monitor.tasks);
 	reply_ok(out, r->id);
 	return HANDLED;
 }

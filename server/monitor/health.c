@@ -1,0 +1,55 @@
+#include "health.h"
+
+static const char *const section_words[HEALTH_SECTION_COUNT] = {
+	[HEALTH_SYSTEM] = "system",
+	[HEALTH_SCHEDULER] = "scheduler",
+	[HEALTH_STORAGE] = "storage",
+	[HEALTH_PROTOCOL] = "protocol",
+	[HEALTH_BACKGROUND] = "background",
+	[HEALTH_AGENTS] = "agents",
+	[HEALTH_INTEGRATIONS] = "integrations",
+	[HEALTH_SESSIONS] = "sessions",
+	[HEALTH_BREAKERS] = "breakers",
+	[HEALTH_ALERTS] = "alerts",
+};
+
+static const char *const status_words[] = {
+	[HEALTH_HEALTHY] = "healthy",
+	[HEALTH_DEGRADED] = "degraded",
+	[HEALTH_CRITICAL] = "critical",
+};
+
+const char *
+health_section_word(enum health_section section)
+{
+	return section_words[section];
+}
+
+const char *
+health_status_word(enum health_status status)
+{
+	return status_words[status];
+}
+
+enum health_status
+health_of(const struct server *s, enum health_section section)
+{
+	(void)s;
+	(void)section;
+	return HEALTH_HEALTHY;
+}
+
+enum health_status
+health_of_all(const struct server *s)
+{
+	enum health_status worst = HEALTH_HEALTHY;
+
+	for (int i = 0; i < HEALTH_SECTION_COUNT; i++) {
+		enum health_status status =
+		    health_of(s, (enum health_section)i);
+
+		if (worst < status)
+			worst = status;
+	}
+	return worst;
+}

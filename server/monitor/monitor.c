@@ -1,0 +1,51 @@
+#include "monitor.h"
+
+#include "server.h"
+#include "tstamp.h"
+
+static void
+on_poll(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct monitor *m = w->data;
+	struct task *task = &m->tasks[TASK_HEALTH_POLL];
+
+	(void)loop;
+	(void)revents;
+	task_begin(task);
+	/* In this order: samples, alerts from them, history of both, events. */
+	task_end(task, false);
+	task_schedule(task, m->server->config->health_polling_interval);
+}
+
+void
+monitor_init(struct monitor *m, struct server *s)
+{
+	m->server = s;
+	ev_init(&m->poll, on_poll);
+	m->poll.data = m;
+}
+
+void
+monitor_start(struct monitor *m)
+{
+	const struct config *c = m->server->config;
+
+	if (!c->health_polling_enabled)
+		return;
+	m->poll.repeat = (double)c->health_polling_interval / NS_PER_S;
+	ev_timer_again(m->server->loop, &m->poll);
+	task_schedule(&m->tasks[TASK_HEALTH_POLL], c->health_polling_interval);
+}
+
+void
+monitor_fini(struct monitor *m)
+{
+	(void)m;
+}
+
+void
+monitor_observe(struct monitor *m, const struct sched_event *event)
+{
+	(void)m;
+	(void)event;
+}

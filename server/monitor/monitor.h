@@ -1,0 +1,36 @@
+/*
+ * What the server knows of itself. Its parts are told of events as they
+ * happen, and look around on each poll (`polling_interval`):
+ *
+ *	metrics       distributions and rates
+ *	background    tasks that come again
+ *	health        sections and their status
+ *
+ * Main thread.
+ */
+#ifndef MONITOR_MONITOR_H
+#define MONITOR_MONITOR_H
+
+#include <ev.h>
+#include <stdint.h>
+
+#include "background.h"
+#include "sched.h"
+
+struct server;
+
+struct monitor {
+	struct server *server;
+	ev_timer poll;
+	struct task tasks[TASK_COUNT];
+};
+
+void monitor_init(struct monitor *m, struct server *s);
+/* Begin to poll, if the configuration says so. */
+void monitor_start(struct monitor *m);
+void monitor_fini(struct monitor *m);
+
+/* For struct sched_options: fans an event out to all that want it. */
+void monitor_observe(struct monitor *m, const struct sched_event *event);
+
+#endif

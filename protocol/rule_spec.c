@@ -362,3 +362,19 @@ rule_spec_put_arg(struct buf *out, const struct rule_spec *spec, size_t i)
 		token_quote(out, buf_slice(&shown));
 	buf_free(&shown);
 }
+
+void
+rule_spec_put_endpoint(struct buf *out, const struct rule_spec *spec)
+{
+	switch (spec->runner) {
+	case RUNNER_HTTP: /* after the method */
+		url_put_endpoint(out, strings_get(&spec->args, 1));
+		break;
+	case RUNNER_REDIS:
+	case RUNNER_AMQP:
+		url_put_endpoint(out, strings_get(&spec->args, 0));
+		break;
+	default:
+		break;
+	}
+}

@@ -108,6 +108,10 @@ void strings_free(struct strings *s);
  * replaced by ***; quoted as one output word. */
 void rule_spec_put_arg(struct buf *out, const struct rule_spec *spec, size_t i);
 
+/* Append what its runs call (see url_put_endpoint); nothing for a runner that
+ * calls nobody. */
+void rule_spec_put_endpoint(struct buf *out, const struct rule_spec *spec);
+
 /* Whether a `success` list such as "0,3,200-299" holds code. */
 bool rule_codes_match(struct slice codes, unsigned code);
 

@@ -134,3 +134,49 @@ url_put_masked(struct buf *out, struct slice text)
 	buf_add_slice(out, host_port);
 	buf_add_slice(out, rest);
 }
+
+static const struct {
+	const char *scheme;
+	uint16_t port;
+} default_ports[] = {
+	{ "http", 80 },
+	{ "https", 443 },
+	{ "redis", 6379 },
+	{ "rediss", 6379 },
+	{ "amqp", 5672 },
+	{ "amqps", 5671 },
+};
+
+/* 0: a scheme that has none. */
+static uint16_t
+default_port(struct slice scheme)
+{
+	size_t n = sizeof(default_ports) / sizeof(default_ports[0]);
+
+	for (size_t i = 0; i < n; i++)
+		if (slice_eq(scheme, slice_str(default_ports[i].scheme)))
+			return default_ports[i].port;
+	return 0;
+}
+
+void
+url_put_endpoint(struct buf *out, struct slice text)
+{
+	struct url u;
+	struct err e;
+	bool v6;
+
+	if (url_split(text, &u, &e) == -1 || default_port(u.scheme) == 0)
+		return;
+	v6 = memchr(u.host.ptr, ':', u.host.len) != NULL;
+	buf_add_slice(out, u.scheme);
+	buf_add_str(out, v6 ? "://[" : "://");
+	for (size_t i = 0; i < u.host.len; i++) {
+		char c = u.host.ptr[i];
+
+		buf_add_byte(out,
+		    c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+	}
+	buf_add_str(out, v6 ? "]:" : ":");
+	buf_add_u64(out, u.port != 0 ? u.port : default_port(u.scheme));
+}

@@ -26,4 +26,9 @@ int url_split(struct slice text, struct url *u, struct err *e);
  * when it has none. For any text: it need not be a valid URL. */
 void url_put_masked(struct buf *out, struct slice text);
 
+/* Append `scheme://host:port`, what connections, breakers and integrations
+ * are shared by: the host in lower case, the port given or the scheme's.
+ * Nothing for a text that url_split refuses or a scheme it does not know. */
+void url_put_endpoint(struct buf *out, struct slice text);
+
 #endif

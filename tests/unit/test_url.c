@@ -105,6 +105,35 @@ test_masked(void **state)
 	buf_free(&b);
 }
 
+static void
+test_endpoint(void **state)
+{
+	static const struct {
+		const char *text, *endpoint;
+	} rows[] = {
+		{ "http://h/a", "http://h:80" },
+		{ "https://u:p@Hooks.Example/a?b",
+		    "https://hooks.example:443" },
+		{ "https://h:8443", "https://h:8443" },
+		{ "redis://:p@[::1]/2", "redis://[::1]:6379" },
+		{ "rediss://h", "rediss://h:6379" },
+		{ "amqp://u:p@h/v", "amqp://h:5672" },
+		{ "amqps://h", "amqps://h:5671" },
+		{ "ftp://h", "" },
+		{ "no url", "" },
+		{ "", "" },
+	};
+	struct buf b = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		buf_clear(&b);
+		url_put_endpoint(&b, slice_str(rows[i].text));
+		assert_slice(buf_slice(&b), rows[i].endpoint);
+	}
+	buf_free(&b);
+}
+
 int
 main(void)
 {
@@ -112,6 +141,7 @@ main(void)
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_split_refuses),
 		cmocka_unit_test(test_masked),
+		cmocka_unit_test(test_endpoint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

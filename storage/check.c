@@ -347,6 +347,8 @@ report_image(struct image_check *c)
 	put_count(out, c->n_of[IMAGE_RULES], "rule", "rules");
 	buf_add_str(out, ", ");
 	put_count(out, c->n_of[IMAGE_JOBS], "job", "jobs");
+	buf_add_str(out, ", ");
+	put_count(out, c->n_of[IMAGE_ENTRIES], "other entry", "other entries");
 	buf_addf(out, ", %lld bytes\n", (long long)h->size);
 	if (c->gaps > GAPS_MAX) {
 		line(c->subject);

@@ -2,14 +2,18 @@
 
 #include <stdlib.h>
 
+#include "entries.h"
 #include "jobs.h"
 #include "rules.h"
 
 struct compact {
 	struct jobs jobs;
 	struct rules rules;
+	struct entries entries;
 	bool walking;
 	struct radix_walk rule_walk, job_walk;
+	enum entry_kind kind; /* of the entries being walked */
+	struct entries_walk entry_walk;
 	struct buf payload; /* of the rule to print */
 };
 
@@ -24,6 +28,7 @@ compact_new(struct err *e)
 		return NULL;
 	}
 	rules_init(&c->rules, &c->jobs.arena);
+	entries_init(&c->entries, &c->jobs.arena);
 	return c;
 }
 
@@ -32,6 +37,7 @@ compact_free(struct compact *c)
 {
 	if (c == NULL)
 		return;
+	entries_fini(&c->entries);
 	rules_fini(&c->rules);
 	jobs_fini(&c->jobs);
 	buf_free(&c->payload);
@@ -83,6 +89,25 @@ set_rule(struct compact *c, struct slice payload, struct err *e)
 	return 0;
 }
 
+static int
+change_entry(struct compact *c, enum record_type type, struct slice payload,
+    struct err *e)
+{
+	struct record_entry entry;
+	char *value;
+
+	if (record_get_entry(type, payload, &entry, e) == -1)
+		return -1;
+	if (type == RECORD_ENTRY_REMOVE) {
+		entries_apply_remove(&c->entries, &entry);
+		return 0;
+	}
+	if ((value = entry_value_new(entry.value, e)) == NULL)
+		return -1;
+	entries_apply_set(&c->entries, &entry, value);
+	return 0;
+}
+
 int
 compact_record(struct compact *c, const struct record *r, struct err *e)
 {
@@ -107,6 +132,9 @@ compact_record(struct compact *c, const struct record *r, struct err *e)
 		(void)rules_apply_pause(&c->rules, name,
 		    r->payload.ptr[0] != 0);
 		return 0;
+	case RECORD_ENTRY_SET:
+	case RECORD_ENTRY_REMOVE:
+		return change_entry(c, r->type, r->payload, e);
 	default:
 		return run_job(c, r, e);
 	}
@@ -118,7 +146,9 @@ compact_entry(struct compact *c, const struct image_entry *entry, struct err *e)
 	if (jobs_reserve(&c->jobs, 1) == -1)
 		return err_nomem(e);
 	if (entry->kind == IMAGE_RULES)
-		return set_rule(c, entry->rule, e);
+		return set_rule(c, entry->payload, e);
+	if (entry->kind == IMAGE_ENTRIES)
+		return change_entry(c, RECORD_ENTRY_SET, entry->payload, e);
 	/* Another log may have a job of this name. */
 	jobs_apply_remove(&c->jobs, entry->set.job);
 	return jobs_load(&c->jobs, &entry->set, &entry->run, entry->history) ==
@@ -149,19 +179,56 @@ put_job(struct buf *out, const struct print *p, const struct job *job)
 	print_job(out, p, &set, job_status(job));
 }
 
+static void
+begin_walks(struct compact *c)
+{
+	const struct slice first = slice_of("", 0);
+
+	radix_seek(&c->rule_walk, &c->rules.by_id, first, false);
+	radix_seek(&c->job_walk, &c->jobs.index, first, false);
+	c->kind = 1;
+	entries_seek(&c->entry_walk, &c->entries, c->kind, first, false);
+	c->walking = true;
+}
+
+/* The next entry, of whatever kind, or NULL. */
+static const struct entry *
+next_entry(struct compact *c)
+{
+	const struct entry *entry;
+
+	while ((entry = entries_step(&c->entry_walk)) == NULL) {
+		if (++c->kind == ENTRY_KIND_END)
+			return NULL;
+		entries_seek(&c->entry_walk, &c->entries, c->kind,
+		    slice_of("", 0), false);
+	}
+	return entry;
+}
+
+static bool
+put_next_entry(struct compact *c, struct buf *out, const struct print *p)
+{
+	const struct entry *entry = next_entry(c);
+	struct record_entry shown;
+
+	if (entry == NULL)
+		return false;
+	shown.kind = c->kind;
+	shown.id = entry_id(entry);
+	shown.value = entry_value(entry);
+	print_entry_left(out, p, &shown);
+	return true;
+}
+
 bool
 compact_print(struct compact *c, struct buf *out, const struct print *p)
 {
 	const struct rule *rule;
 	uint32_t ref;
 
-	if (!c->walking) {
-		radix_seek(&c->rule_walk, &c->rules.by_id, slice_of("", 0),
-		    false);
-		radix_seek(&c->job_walk, &c->jobs.index, slice_of("", 0),
-		    false);
-		c->walking = true;
-	}
+	if (!c->walking)
+		begin_walks(c);
 	if ((ref = radix_step(&c->rule_walk)) != RADIX_NONE) {
 		rule = rules_by_slot(&c->rules, ref);
 		buf_clear(&c->payload);
@@ -173,7 +240,7 @@ compact_print(struct compact *c, struct buf *out, const struct print *p)
 		return true;
 	}
 	if ((ref = radix_step(&c->job_walk)) == RADIX_NONE)
-		return false;
+		return put_next_entry(c, out, p);
 	put_job(out, p, jobs_get(&c->jobs, ref));
 	return true;
 }

@@ -1,7 +1,7 @@
 /*
  * `tickd dump`: logs and images as text or JSON, in constant memory (but for
- * `compact`, which remembers every job and rule). Blocking; a server may be
- * writing to the files meanwhile.
+ * `compact`, which remembers all). Blocking; a server may be writing to the
+ * files meanwhile.
  */
 #ifndef STORAGE_DUMP_H
 #define STORAGE_DUMP_H

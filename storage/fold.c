@@ -27,7 +27,14 @@ struct ref {
 	size_t at; /* in the buffer, of u8 type, u32 length, payload */
 };
 
-/* References to the records of jobs, or of rules. */
+/* Records are of one family when they are about rules, about jobs, or about
+ * entries of one kind. In the order in which the image has them: */
+#define FAMILY_RULES 0u
+#define FAMILY_JOBS 1u
+#define FAMILY_ENTRIES 2u /* + kind - 1 */
+#define FAMILY_COUNT (FAMILY_ENTRIES + ENTRY_KIND_END - 1)
+
+/* References to the records of one family. */
 struct refs {
 	struct ref *ref; /* owned */
 	size_t n, cap;
@@ -38,7 +45,7 @@ struct fold {
 	const atomic_bool *stop;
 	struct fold_result *out;
 	struct buf bytes; /* types, lengths and payloads */
-	struct refs jobs, rules;
+	struct refs refs[FAMILY_COUNT];
 	struct image_header header; /* of the image to come */
 	bool more;		    /* the segment needs another pass */
 
@@ -47,6 +54,7 @@ struct fold {
 	struct image_writer *writer;
 	struct image_entry peeked;
 	bool has_peeked;
+	unsigned peeked_family;
 	struct buf history[2]; /* taking turns in being added to */
 	struct buf rule;
 	uint32_t steps;
@@ -101,22 +109,55 @@ add_ref(struct refs *refs, size_t at)
 }
 
 static int
+entry_family(enum record_type type, struct slice payload, unsigned *family,
+    struct err *e)
+{
+	struct record_entry entry;
+
+	if (record_get_entry(type, payload, &entry, e) == -1)
+		return -1;
+	*family = FAMILY_ENTRIES + (unsigned)entry.kind - 1;
+	return 0;
+}
+
+/* What the record is about. */
+static int
+record_family(const struct record *r, unsigned *family, struct err *e)
+{
+	switch (r->type) {
+	case RECORD_ENTRY_SET:
+	case RECORD_ENTRY_REMOVE:
+		return entry_family(r->type, r->payload, family, e);
+	case RECORD_RULE_SET:
+	case RECORD_RULE_REMOVE:
+	case RECORD_RULE_PAUSE:
+		*family = FAMILY_RULES;
+		break;
+	default:
+		*family = FAMILY_JOBS;
+	}
+	if (record_subject(r->type, r->payload).len == 0)
+		return err_set(e, ERR_INVALID, "it makes no sense");
+	return 0;
+}
+
+static int
 keep_record(struct fold *f, const struct record *r, struct err *e)
 {
-	bool rule = r->type == RECORD_RULE_SET ||
-	    r->type == RECORD_RULE_REMOVE || r->type == RECORD_RULE_PAUSE;
 	uint32_t n = (uint32_t)r->payload.len;
 	size_t at = f->bytes.len;
 	struct record_run run;
+	unsigned family;
+	struct err why;
 
+	if (record_family(r, &family, &why) == -1)
+		return err_set(e, ERR_INVALID, "record %llu: %s",
+		    (unsigned long long)r->seq, why.msg);
 	buf_add_byte(&f->bytes, (char)r->type);
 	buf_add(&f->bytes, &n, sizeof(n));
 	buf_add_slice(&f->bytes, r->payload);
-	if (f->bytes.failed || add_ref(rule ? &f->rules : &f->jobs, at) == -1)
+	if (f->bytes.failed || add_ref(&f->refs[family], at) == -1)
 		return err_nomem(e);
-	if (record_subject(r->type, r->payload).len == 0)
-		return err_set(e, ERR_INVALID, "record %llu makes no sense",
-		    (unsigned long long)r->seq);
 	if (r->type == RECORD_JOB_TRIGGER &&
 	    record_get_run(r->type, r->payload, &run) &&
 	    run.execution_id > f->header.last_execution_id)
@@ -320,6 +361,16 @@ sort_refs(const struct fold *f, struct refs *refs)
 	sort(f, refs->ref, refs->n, depth);
 }
 
+static int
+image_family(const struct image_entry *entry, unsigned *family, struct err *e)
+{
+	if (entry->kind == IMAGE_ENTRIES)
+		return entry_family(RECORD_ENTRY_SET, entry->payload, family,
+		    e);
+	*family = entry->kind == IMAGE_RULES ? FAMILY_RULES : FAMILY_JOBS;
+	return 0;
+}
+
 /* The next entry of the image before, in f->peeked. */
 static int
 peek(struct fold *f, struct err *e)
@@ -334,16 +385,9 @@ peek(struct fold *f, struct err *e)
 	if (rc == 0) {
 		image_close(f->reader);
 		f->reader = NULL;
+		return 0;
 	}
-	return 0;
-}
-
-static struct slice
-entry_id(const struct image_entry *entry)
-{
-	if (entry->kind == IMAGE_RULES)
-		return record_subject(RECORD_RULE_SET, entry->rule);
-	return entry->set.job;
+	return image_family(&f->peeked, &f->peeked_family, e);
 }
 
 /* One record of a job applied to what is known of it. */
@@ -391,9 +435,9 @@ apply_rule(struct fold *f, struct image_entry *entry, bool *exists,
 	case RECORD_RULE_PAUSE:
 		if (!*exists)
 			return;
-		if (entry->rule.ptr != f->rule.ptr) {
+		if (entry->payload.ptr != f->rule.ptr) {
 			buf_clear(&f->rule);
-			buf_add_slice(&f->rule, entry->rule);
+			buf_add_slice(&f->rule, entry->payload);
 		}
 		if (!f->rule.failed) /* both payloads begin with `paused` */
 			f->rule.ptr[0] = r->payload.ptr[0];
@@ -402,15 +446,23 @@ apply_rule(struct fold *f, struct image_entry *entry, bool *exists,
 		*exists = false;
 	}
 	entry->kind = IMAGE_RULES;
-	entry->rule = buf_slice(&f->rule);
+	entry->payload = buf_slice(&f->rule);
+}
+
+static void
+apply_entry(struct image_entry *entry, bool *exists, const struct record *r)
+{
+	*exists = r->type == RECORD_ENTRY_SET;
+	entry->kind = IMAGE_ENTRIES;
+	entry->payload = r->payload;
 }
 
 /* Apply all records of the identifier that comes next, to the image's entry
  * for it where it has one, and write what is left. */
 static int
-merge_group(struct fold *f, struct refs *refs, enum image_kind kind,
-    bool in_image, struct err *e)
+merge_group(struct fold *f, unsigned family, bool in_image, struct err *e)
 {
+	struct refs *refs = &f->refs[family];
 	struct slice id = subject(f, refs->ref[refs->next].at);
 	struct image_entry entry = { 0 };
 	bool exists = in_image;
@@ -424,39 +476,54 @@ merge_group(struct fold *f, struct refs *refs, enum image_kind kind,
 		if (!slice_eq(subject(f, at), id))
 			break;
 		view(f, at, &r);
-		if (kind == IMAGE_RULES)
+		if (family == FAMILY_RULES)
 			apply_rule(f, &entry, &exists, &r);
-		else
+		else if (family == FAMILY_JOBS)
 			apply_job(f, &entry, &exists, &r);
+		else
+			apply_entry(&entry, &exists, &r);
 	}
 	if (f->rule.failed || f->history[0].failed || f->history[1].failed)
 		return err_nomem(e);
 	return exists ? image_add(f->writer, &entry, e) : 0;
 }
 
-/* Merge the entries of one kind with the records about that kind. */
+/* Merge the image's entries of one family with the records of that family. */
 static int
-merge(struct fold *f, struct refs *refs, enum image_kind kind, struct err *e)
+merge(struct fold *f, unsigned family, struct err *e)
 {
+	struct refs *refs = &f->refs[family];
+
 	for (;;) {
 		bool from_image, from_log = refs->next < refs->n;
 		int d;
 
 		if (stopped(f, e) == -1 || peek(f, e) == -1)
 			return -1;
-		from_image = f->has_peeked && f->peeked.kind == kind;
+		from_image = f->has_peeked && f->peeked_family == family;
 		if (!from_image && !from_log)
 			return 0;
 		d = !from_image ? 1
 		    : !from_log ? -1
-				: slice_cmp(entry_id(&f->peeked),
+				: slice_cmp(image_entry_id(&f->peeked),
 				      subject(f, refs->ref[refs->next].at));
 		if ((d < 0 ? image_add(f->writer, &f->peeked, e)
-			   : merge_group(f, refs, kind, d == 0, e)) == -1)
+			   : merge_group(f, family, d == 0, e)) == -1)
 			return -1;
 		if (d <= 0)
 			f->has_peeked = false;
 	}
+}
+
+static int
+merge_all(struct fold *f, struct err *e)
+{
+	for (unsigned family = 0; family < FAMILY_COUNT; family++)
+		if (merge(f, family, e) == -1)
+			return -1;
+	return f->has_peeked
+	    ? err_set(e, ERR_INVALID, "the image is out of order")
+	    : 0;
 }
 
 static int
@@ -466,8 +533,7 @@ write_image(struct fold *f, struct err *e)
 	f->writer = image_create(f->temporary, &f->header, e);
 	if (f->writer == NULL)
 		return -1;
-	if (merge(f, &f->rules, IMAGE_RULES, e) == -1 ||
-	    merge(f, &f->jobs, IMAGE_JOBS, e) == -1) {
+	if (merge_all(f, e) == -1) {
 		image_abandon(f->writer);
 		return -1;
 	}
@@ -501,8 +567,8 @@ pass(struct fold *f, uint64_t limit_seq, struct err *e)
 		return -1;
 	if (f->bytes.len == 0 && f->reader != NULL)
 		return 0; /* all was in the image already */
-	sort_refs(f, &f->rules);
-	sort_refs(f, &f->jobs);
+	for (unsigned family = 0; family < FAMILY_COUNT; family++)
+		sort_refs(f, &f->refs[family]);
 	if (write_image(f, e) == -1)
 		return -1;
 	if (os->rename(f->temporary, f->base) == -1 ||
@@ -521,9 +587,10 @@ clear(struct fold *f)
 	buf_free(&f->history[0]);
 	buf_free(&f->history[1]);
 	buf_free(&f->rule);
-	free(f->jobs.ref);
-	free(f->rules.ref);
-	f->jobs = f->rules = (struct refs){ 0 };
+	for (unsigned family = 0; family < FAMILY_COUNT; family++) {
+		free(f->refs[family].ref);
+		f->refs[family] = (struct refs){ 0 };
+	}
 }
 
 static int

@@ -24,9 +24,24 @@ image_kind_name(enum image_kind kind)
 		[IMAGE_RULES] = "rules",
 		[IMAGE_JOBS] = "jobs",
 		[IMAGE_END] = "end",
+		[IMAGE_ENTRIES] = "entries",
 	};
 
 	return names[kind];
+}
+
+enum record_type
+image_record_type(enum image_kind kind)
+{
+	return kind == IMAGE_RULES ? RECORD_RULE_SET : RECORD_ENTRY_SET;
+}
+
+struct slice
+image_entry_id(const struct image_entry *entry)
+{
+	if (entry->kind == IMAGE_JOBS)
+		return entry->set.job;
+	return record_subject(image_record_type(entry->kind), entry->payload);
 }
 
 static uint32_t
@@ -298,10 +313,10 @@ image_add(struct image_writer *w, const struct image_entry *entry,
 			return -1;
 		w->kind = entry->kind;
 	}
-	if (entry->kind == IMAGE_RULES)
-		record_put_text(&w->block, entry->rule);
-	else
+	if (entry->kind == IMAGE_JOBS)
 		put_job(&w->block, &w->previous, entry);
+	else
+		record_put_text(&w->block, entry->payload);
 	w->n_entries++;
 	return w->block.failed ? err_nomem(e) : 0;
 }
@@ -512,10 +527,10 @@ image_next(struct image_reader *r, struct image_entry *entry, struct err *e)
 			return -1;
 	}
 	r->n_left--;
-	if (r->kind == IMAGE_RULES) {
+	if (r->kind == IMAGE_RULES || r->kind == IMAGE_ENTRIES) {
 		memset(entry, 0, sizeof(*entry));
-		entry->kind = IMAGE_RULES;
-		entry->rule = record_get_text(&r->in);
+		entry->kind = r->kind;
+		entry->payload = record_get_text(&r->in);
 	} else if (r->kind != IMAGE_JOBS ||
 	    !get_job(&r->in, &r->previous, entry)) {
 		return damaged(r, "an entry makes no sense", e);

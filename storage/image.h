@@ -1,7 +1,7 @@
 /*
- * The image: all jobs and rules as of a sequence number, compressed. Beside a
- * log at `<path>` it is `<path>.base`; BACKUP writes one anywhere. The format,
- * version 1, little-endian; name and text as in record.h:
+ * The image: all rules, jobs and entries as of a sequence number, compressed.
+ * Beside a log at `<path>` it is `<path>.base`; BACKUP writes one anywhere. The
+ * format, version 1, little-endian; name and text as in record.h:
  *
  *     offset  size  header field
  *          0     8  magic "TICKDIMG"
@@ -23,9 +23,10 @@
  *         17     n  the entries, deflated (zlib format, RFC 1950)
  *
  * first those with rules, in order of their identifiers, then those with
- * jobs, in order of theirs, and last one of kind IMAGE_END: no entries, n = 0.
- * A file without it is not an image. A rule is a text, the payload of its
- * RULE_SET record. A job is
+ * jobs, in order of theirs, then those with entries, in order of kind and
+ * identifier, and last one of kind IMAGE_END: nothing in it, n = 0. A file
+ * without it is not an image. A rule and an entry are a text, the payload of
+ * the RULE_SET or ENTRY_SET record. A job is
  *
  *     u8 how many first bytes of its identifier are those of the one before
  *     it in this block, name the rest of it, u8 phase and flags (IMAGE_JOB_*),
@@ -58,11 +59,14 @@ enum image_kind {
 	IMAGE_RULES = 1,
 	IMAGE_JOBS = 2,
 	IMAGE_END = 3,
+	IMAGE_ENTRIES = 4,
 	IMAGE_KIND_END
 };
 
 /* "rules" ...: what check and tickd-log(5) call it. */
 const char *image_kind_name(enum image_kind kind);
+/* The record whose payload a rule or an entry is. */
+enum record_type image_record_type(enum image_kind kind);
 
 #define IMAGE_JOB_PHASE 0x07u
 #define IMAGE_JOB_PLAN 0x08u
@@ -84,16 +88,18 @@ struct image_header {
 int image_header_decode(const unsigned char in[IMAGE_HEADER_LEN],
     struct image_header *h, struct err *e);
 
-/* A rule or a job. Slices are valid until the next image_next. */
+/* A rule, a job or an entry. Slices are valid until the next image_next. */
 struct image_entry {
 	enum image_kind kind;
-	struct slice rule;     /* IMAGE_RULES: a payload, see record.h */
+	struct slice payload;  /* of image_record_type; not IMAGE_JOBS */
 	struct record_set set; /* IMAGE_JOBS: identifier and plan; due_ns too */
 	struct job_run run;
 	struct slice history;
 };
 
-/* Writing. Rules first, then jobs, each in ascending order. */
+struct slice image_entry_id(const struct image_entry *entry);
+
+/* Writing. Rules first, then jobs, then entries, in ascending order. */
 struct image_writer;
 
 /* Creates the file, 0600; what stands there is replaced. NULL or -1 with *e;

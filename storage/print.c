@@ -1,5 +1,7 @@
 #include "print.h"
 
+#include <stdio.h>
+
 #include "history.h"
 #include "request.h"
 #include "token.h"
@@ -508,6 +510,76 @@ put_pause(struct buf *out, const struct print *p, const struct record *r)
 	return true;
 }
 
+/* --- entries --- */
+
+static void
+entry_text(struct buf *out, const struct print *p, enum record_type type,
+    uint64_t seq, const struct record_entry *entry)
+{
+	const char *verb = type == RECORD_ENTRY_SET ? "SET" : "REMOVE";
+	const char *command = entry_kind_command(entry->kind);
+	char words[64];
+
+	if (command != NULL)
+		(void)snprintf(words, sizeof(words), "%s %s", command, verb);
+	else
+		(void)snprintf(words, sizeof(words), "ENTRY %s %s", verb,
+		    entry_kind_word(entry->kind));
+	text_begin(out, p, seq, words, entry->id);
+	if (type == RECORD_ENTRY_SET) {
+		buf_add_byte(out, ' ');
+		if (command != NULL)
+			buf_add_slice(out, entry->value);
+		else
+			token_quote(out, entry->value);
+	}
+	buf_add_byte(out, '\n');
+}
+
+static void
+entry_json(struct buf *out, enum record_type type, uint64_t seq,
+    const struct record_entry *entry)
+{
+	json_begin(out, type, seq, entry->id);
+	json_text(out, "kind", slice_str(entry_kind_word(entry->kind)));
+	if (type == RECORD_ENTRY_SET)
+		json_text(out, "value", entry->value);
+	json_end(out);
+}
+
+static void
+put_entry(struct buf *out, const struct print *p, enum record_type type,
+    uint64_t seq, const struct record_entry *entry)
+{
+	if (p->json)
+		entry_json(out, type, seq, entry);
+	else
+		entry_text(out, p, type, seq, entry);
+}
+
+void
+print_entry_left(struct buf *out, const struct print *p,
+    const struct record_entry *entry)
+{
+	if (p->json || entry_kind_command(entry->kind) != NULL)
+		put_entry(out, p, RECORD_ENTRY_SET, 0, entry);
+}
+
+/* An ENTRY_* payload. */
+static bool
+put_change(struct buf *out, const struct print *p, enum record_type type,
+    uint64_t seq, struct slice payload)
+{
+	struct record_entry entry;
+	struct err ignored;
+
+	if (record_get_entry(type, payload, &entry, &ignored) == -1)
+		return false;
+	if (p->all)
+		put_entry(out, p, type, seq, &entry);
+	return true;
+}
+
 bool
 print_record(struct buf *out, const struct print *p, const struct record *r)
 {
@@ -536,6 +608,9 @@ print_record(struct buf *out, const struct print *p, const struct record *r)
 		return put_removed(out, p, r, "REMOVERULE");
 	case RECORD_RULE_PAUSE:
 		return put_pause(out, p, r);
+	case RECORD_ENTRY_SET:
+	case RECORD_ENTRY_REMOVE:
+		return put_change(out, p, r->type, r->seq, r->payload);
 	default:
 		return false;
 	}
@@ -573,7 +648,9 @@ print_entry(struct buf *out, const struct print *p,
 	size_t start = out->len;
 
 	if (entry->kind == IMAGE_RULES)
-		return put_rule(out, p, 0, entry->rule);
+		return put_rule(out, p, 0, entry->payload);
+	if (entry->kind == IMAGE_ENTRIES)
+		return put_change(out, p, RECORD_ENTRY_SET, 0, entry->payload);
 	put_set(out, p, 0, &entry->set, job_phase_status(entry->run.phase));
 	if (!p->all)
 		return true;

@@ -16,8 +16,8 @@
 
 struct print {
 	bool json;
-	/* Runs too; and in text every line begins with the number of its
-	 * record, `-` for what comes from an image. */
+	/* Runs and entries too; and in text every line begins with the number
+	 * of its record, `-` for what comes from an image. */
 	bool all;
 	/* The word for a run's outcome; NULL: unknown. */
 	const char *(*outcome)(unsigned outcome);
@@ -28,7 +28,8 @@ struct print {
 bool print_record(struct buf *out, const struct print *p,
     const struct record *r);
 
-/* An entry of an image as the records that would lead to it. False as above. */
+/* A rule, job or entry of an image as the records that would lead to it. False
+ * as above. */
 bool print_entry(struct buf *out, const struct print *p,
     const struct image_entry *entry);
 
@@ -36,5 +37,8 @@ bool print_entry(struct buf *out, const struct print *p,
 void print_job(struct buf *out, const struct print *p,
     const struct record_set *s, enum job_status status);
 bool print_rule(struct buf *out, const struct print *p, struct slice payload);
+/* An entry as it stands; in text only one that a request sets. */
+void print_entry_left(struct buf *out, const struct print *p,
+    const struct record_entry *entry);
 
 #endif

@@ -24,9 +24,35 @@ record_type_name(enum record_type type)
 		[RECORD_RULE_SET] = "rule_set",
 		[RECORD_RULE_REMOVE] = "rule_remove",
 		[RECORD_RULE_PAUSE] = "rule_pause",
+		[RECORD_ENTRY_SET] = "entry_set",
+		[RECORD_ENTRY_REMOVE] = "entry_remove",
 	};
 
 	return names[type];
+}
+
+const char *
+entry_kind_word(enum entry_kind kind)
+{
+	static const char *const words[ENTRY_KIND_END] = {
+#define ENTRY(id, number, word, max, command) [ENTRY_##id] = (word),
+#include "entries.def"
+#undef ENTRY
+	};
+
+	return words[kind];
+}
+
+const char *
+entry_kind_command(enum entry_kind kind)
+{
+	static const char *const commands[ENTRY_KIND_END] = {
+#define ENTRY(id, number, word, max, command) [ENTRY_##id] = (command),
+#include "entries.def"
+#undef ENTRY
+	};
+
+	return commands[kind];
 }
 
 static uint32_t
@@ -453,6 +479,8 @@ record_subject(enum record_type type, struct slice payload)
 		[RECORD_JOB_FINISH] = 42,
 		[RECORD_RULE_SET] = 1,
 		[RECORD_RULE_PAUSE] = 1,
+		[RECORD_ENTRY_SET] = 1,
+		[RECORD_ENTRY_REMOVE] = 1,
 	};
 	struct record_reader in;
 
@@ -461,4 +489,40 @@ record_subject(enum record_type type, struct slice payload)
 	record_read(&in,
 	    slice_of(payload.ptr + skip[type], payload.len - skip[type]));
 	return record_get_name(&in);
+}
+
+void
+record_put_entry(struct buf *out, enum record_type type,
+    const struct record_entry *entry)
+{
+	size_t start = record_begin(out);
+
+	record_put_u8(out, (unsigned)entry->kind);
+	record_put_name(out, entry->id);
+	if (type == RECORD_ENTRY_SET)
+		record_put_text(out, entry->value);
+	record_end(out, start, type);
+}
+
+int
+record_get_entry(enum record_type type, struct slice payload,
+    struct record_entry *entry, struct err *e)
+{
+	struct record_reader in;
+	unsigned kind;
+
+	memset(entry, 0, sizeof(*entry));
+	record_read(&in, payload);
+	kind = record_get_u8(&in);
+	entry->id = record_get_name(&in);
+	if (type == RECORD_ENTRY_SET)
+		entry->value = record_get_text(&in);
+	if (!record_done(&in) || entry->id.len == 0 ||
+	    entry->value.len > ENTRY_VALUE_MAX)
+		return err_set(e, ERR_INVALID, "its content makes no sense");
+	if (kind == 0 || kind >= ENTRY_KIND_END)
+		return err_set(e, ERR_INVALID,
+		    "entries of kind %u are not known to this program", kind);
+	entry->kind = (enum entry_kind)kind;
+	return 0;
 }

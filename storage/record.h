@@ -38,6 +38,10 @@
  *
  * A segment's records from the next segment's first number on are superseded:
  * they were refused, and are skipped.
+ *
+ * A program takes a record of a type it does not know for damage (R4). So once
+ * this version is released a new type of record, or kind of block in the
+ * image, makes a new version; a new kind of entry does not.
  */
 #ifndef STORAGE_RECORD_H
 #define STORAGE_RECORD_H
@@ -89,11 +93,30 @@ enum record_type {
 	RECORD_RULE_REMOVE = 8,
 	/* u8 paused, name rule */
 	RECORD_RULE_PAUSE = 9,
+	/* u8 kind (enum entry_kind), name identifier, text value */
+	RECORD_ENTRY_SET = 10,
+	/* u8 kind, name identifier */
+	RECORD_ENTRY_REMOVE = 11,
 	RECORD_TYPE_END
 };
 
 /* "set", "rule_pause" ...: what dump, check and tickd-log(5) call it. */
 const char *record_type_name(enum record_type type);
+
+/* What an entry is about. */
+enum entry_kind {
+#define ENTRY(id, number, word, max, command) ENTRY_##id = (number),
+#include "entries.def"
+#undef ENTRY
+	ENTRY_KIND_END
+};
+
+#define ENTRY_VALUE_MAX 65536u
+
+/* "threshold" ...: what dump, check and tickd-log(5) call it. */
+const char *entry_kind_word(enum entry_kind kind);
+/* The first word of the requests that set and remove it; or NULL. */
+const char *entry_kind_command(enum entry_kind kind);
 
 #define RECORD_SET_EVERY 0x01u
 #define RECORD_SET_CRON 0x02u
@@ -226,15 +249,27 @@ void record_put_plan(struct buf *out, const struct record_set *s);
 void record_get_plan(struct record_reader *r, unsigned flags,
     struct record_set *s);
 
+struct record_entry { /* ENTRY_SET and ENTRY_REMOVE, which has no value */
+	enum entry_kind kind;
+	struct slice id;
+	struct slice value;
+};
+
 void record_put_set(struct buf *out, const struct record_set *s);
 bool record_get_set(struct slice payload, struct record_set *s);
-/* The identifier of the job or rule that a payload is about; empty when it is
- * too short to have one. */
+/* The identifier of the job, rule or entry that a payload is about; empty when
+ * it is too short to have one. */
 struct slice record_subject(enum record_type type, struct slice payload);
 
 void record_put_run(struct buf *out, enum record_type type,
     const struct record_run *r);
 bool record_get_run(enum record_type type, struct slice payload,
     struct record_run *r);
+
+void record_put_entry(struct buf *out, enum record_type type,
+    const struct record_entry *entry);
+/* 0, or -1 with ERR_INVALID. */
+int record_get_entry(enum record_type type, struct slice payload,
+    struct record_entry *entry, struct err *e);
 
 #endif

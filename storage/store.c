@@ -19,10 +19,10 @@
 #define SLOT_CLAIMED 0x8000u /* somebody waits: nobody may pass him */
 #define SLOT_COUNT 0x7fffu
 
-uint32_t
-store_slot(enum store_kind kind, struct slice name)
+static uint32_t
+slot_of(unsigned kind, struct slice name)
 {
-	uint64_t h = 0x9e3779b97f4a7c15u ^ (uint64_t)kind;
+	uint64_t h = 0x9e3779b97f4a7c15u ^ kind;
 	uint64_t word;
 	size_t i = 0;
 
@@ -35,6 +35,18 @@ store_slot(enum store_kind kind, struct slice name)
 	memcpy(&word, name.ptr + i, name.len - i);
 	h = (h ^ word ^ ((uint64_t)name.len << 56)) * 0xff51afd7ed558ccdu;
 	return (uint32_t)(h >> 40) % STORE_SLOTS;
+}
+
+uint32_t
+store_slot(enum store_kind kind, struct slice name)
+{
+	return slot_of(kind, name);
+}
+
+uint32_t
+store_entry_slot(enum entry_kind kind, struct slice id)
+{
+	return slot_of(STORE_ENTRY + (unsigned)kind, id);
 }
 
 /* One server per log. The lock is on a file of its own, because the log file
@@ -126,6 +138,7 @@ store_open(const struct store_options *o, struct store_recovery *recovery,
 	s->options = *o;
 	s->lock_fd = -1;
 	rules_init(&s->rules, &s->jobs.arena);
+	entries_init(&s->entries, &s->jobs.arena);
 	if (o->path != NULL && open_log(s, recovery, fault, e) == -1)
 		goto fail;
 	s->commit =
@@ -147,6 +160,8 @@ unprepare(const struct record *r, void *prepared)
 		job_extra_free(prepared);
 	else if (r->type == RECORD_RULE_SET)
 		rule_free(prepared);
+	else if (r->type == RECORD_ENTRY_SET)
+		free(prepared);
 }
 
 /* The record of an op. */
@@ -179,6 +194,7 @@ store_close(struct store *s)
 		wal_close(&s->wal);
 	if (s->lock_fd != -1)
 		(void)os->close(s->lock_fd); /* only a lock */
+	entries_fini(&s->entries);
 	rules_fini(&s->rules);
 	jobs_fini(&s->jobs);
 	free(s->path);
@@ -205,6 +221,12 @@ store_rules(struct store *s)
 	return &s->rules;
 }
 
+const struct entries *
+store_entries(const struct store *s)
+{
+	return &s->entries;
+}
+
 const struct store_stats *
 store_stats(const struct store *s)
 {
@@ -228,8 +250,8 @@ store_full(const struct store *s)
  * memory for it, or for applying it later, cannot be had.
  */
 static struct op *
-begin(struct store *s, enum store_kind kind, struct slice name,
-    const struct store_waiter *w, struct err *e)
+begin(struct store *s, uint32_t slot, const struct store_waiter *w,
+    struct err *e)
 {
 	struct op *op;
 
@@ -239,7 +261,7 @@ begin(struct store *s, enum store_kind kind, struct slice name,
 		(void)err_nomem(e);
 		return NULL;
 	}
-	op->slot = store_slot(kind, name);
+	op->slot = slot;
 	op->done = w->done;
 	op->arg = w->arg;
 	op->note_len = (uint8_t)w->note.len;
@@ -277,7 +299,7 @@ store_set(struct store *s, const struct record_set *set,
 
 	if (job_extra_new(set, &extra) == -1)
 		return err_nomem(e);
-	if ((op = begin(s, STORE_JOB, set->job, w, e)) == NULL)
+	if ((op = begin(s, store_slot(STORE_JOB, set->job), w, e)) == NULL)
 		goto fail;
 	op->prepared = extra;
 	record_put_set(&commit_filling(s->commit)->records, set);
@@ -295,7 +317,7 @@ put_name(struct store *s, enum record_type type, enum store_kind kind,
     struct err *e)
 {
 	struct buf *out = &commit_filling(s->commit)->records;
-	struct op *op = begin(s, kind, name, w, e);
+	struct op *op = begin(s, store_slot(kind, name), w, e);
 	size_t start;
 
 	if (op == NULL)
@@ -325,7 +347,7 @@ store_run(struct store *s, enum record_type type, const struct record_run *run,
 
 	if (ref != JOB_NONE && jobs_prepare_run(&s->jobs, ref) == -1)
 		return err_nomem(e);
-	if ((op = begin(s, STORE_JOB, run->job, w, e)) == NULL)
+	if ((op = begin(s, store_slot(STORE_JOB, run->job), w, e)) == NULL)
 		return -1;
 	op->urgency = (uint8_t)urgency;
 	record_put_run(&commit_filling(s->commit)->records, type, run);
@@ -362,7 +384,7 @@ store_rule_set(struct store *s, struct slice rule, struct slice pattern,
 	}
 	if (rules_reserve(&s->rules, s->n_under_way + 1, e) == -1 ||
 	    (prepared = rule_new(buf_slice(&payload), e)) == NULL ||
-	    (op = begin(s, STORE_RULE, rule, w, e)) == NULL)
+	    (op = begin(s, store_slot(STORE_RULE, rule), w, e)) == NULL)
 		goto out;
 	op->prepared = prepared;
 	start = record_begin(out);
@@ -391,6 +413,54 @@ store_rule_pause(struct store *s, struct slice rule, bool paused,
 {
 	return put_name(s, RECORD_RULE_PAUSE, STORE_RULE, rule, true, paused, w,
 	    e);
+}
+
+int
+store_entry_set(struct store *s, enum entry_kind kind, struct slice id,
+    struct slice value, const struct store_waiter *w, struct err *e)
+{
+	struct record_entry entry = { .kind = kind, .id = id, .value = value };
+	size_t under_way = s->n_entries_under_way[kind];
+	char *prepared;
+	struct op *op;
+
+	assert(id.len > 0 && id.len <= RADIX_KEY_MAX);
+	if (value.len > ENTRY_VALUE_MAX)
+		return err_set(e, ERR_TOO_LONG, "the value is over %u bytes",
+		    ENTRY_VALUE_MAX);
+	if (entries_get(&s->entries, kind, id).ptr == NULL &&
+	    entries_count(&s->entries, kind) + under_way >= entries_max(kind))
+		return err_set(e, ERR_LIMIT,
+		    "there can be no more than %zu entries of the kind %s",
+		    entries_max(kind), entry_kind_word(kind));
+	if ((prepared = entry_value_new(value, e)) == NULL)
+		return -1;
+	if ((op = begin(s, store_entry_slot(kind, id), w, e)) == NULL)
+		goto fail;
+	op->prepared = prepared;
+	record_put_entry(&commit_filling(s->commit)->records, RECORD_ENTRY_SET,
+	    &entry);
+	if (end(s, op, e) == -1)
+		goto fail;
+	s->n_entries_under_way[kind]++;
+	return 0;
+fail:
+	free(prepared);
+	return -1;
+}
+
+int
+store_entry_remove(struct store *s, enum entry_kind kind, struct slice id,
+    const struct store_waiter *w, struct err *e)
+{
+	struct record_entry entry = { .kind = kind, .id = id };
+	struct op *op = begin(s, store_entry_slot(kind, id), w, e);
+
+	if (op == NULL)
+		return -1;
+	record_put_entry(&commit_filling(s->commit)->records,
+	    RECORD_ENTRY_REMOVE, &entry);
+	return end(s, op, e);
 }
 
 bool
@@ -438,6 +508,8 @@ finish_op(struct store *s, const struct batch *b, const struct op *op)
 	s->slot[op->slot]--;
 	s->n_under_way--;
 	s->n_rules_under_way -= r.type == RECORD_RULE_SET;
+	if (r.type == RECORD_ENTRY_SET) /* which begins with the kind */
+		s->n_entries_under_way[(unsigned char)r.payload.ptr[0]]--;
 	if (op->failed) {
 		unprepare(&r, op->prepared);
 	} else {

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include "commit.h"
+#include "entries.h"
 #include "err.h"
 #include "fold.h"
 #include "histogram.h"
@@ -91,12 +92,13 @@ void store_close(struct store *s);
 void store_set_hooks(struct store *s, const struct store_hooks *hooks);
 struct jobs *store_jobs(struct store *s);
 struct rules *store_rules(struct store *s);
+const struct entries *store_entries(const struct store *s);
 const struct store_stats *store_stats(const struct store *s);
 bool store_is_durable(const struct store *s); /* has a log */
 
 /* Who is told, once: see op_done_cb. note is copied. */
 struct store_waiter {
-	op_done_cb *done;
+	op_done_cb *done; /* NULL: nobody */
 	void *arg;
 	struct slice note; /* at most OP_NOTE_MAX - 1 bytes */
 };
@@ -122,13 +124,20 @@ int store_rule_remove(struct store *s, struct slice rule,
     const struct store_waiter *w, struct err *e);
 int store_rule_pause(struct store *s, struct slice rule, bool paused,
     const struct store_waiter *w, struct err *e);
+/* Entries (entries.h); the bound on their number is looked at here. Removing
+ * one that is not there changes nothing. */
+int store_entry_set(struct store *s, enum entry_kind kind, struct slice id,
+    struct slice value, const struct store_waiter *w, struct err *e);
+int store_entry_remove(struct store *s, enum entry_kind kind, struct slice id,
+    const struct store_waiter *w, struct err *e);
 
 /*
  * Names with changes under way are counted in slots, by a hash: two names may
  * share one, and then one waits for the other without need.
  */
-enum store_kind { STORE_JOB, STORE_RULE };
+enum store_kind { STORE_JOB, STORE_RULE, STORE_ENTRY };
 uint32_t store_slot(enum store_kind kind, struct slice name);
+uint32_t store_entry_slot(enum entry_kind kind, struct slice id);
 
 /*
  * Whether the caller must wait before asking for a change to a name of this

@@ -79,6 +79,26 @@ apply_job_remove(struct store *s, const struct record *r, struct err *e)
 	return 0;
 }
 
+static int
+apply_entry(struct store *s, const struct record *r, void *prepared,
+    struct err *e)
+{
+	struct record_entry entry;
+	char *value = prepared;
+
+	if (record_get_entry(r->type, r->payload, &entry, e) == -1)
+		return -1;
+	if (r->type == RECORD_ENTRY_REMOVE) {
+		entries_apply_remove(&s->entries, &entry);
+		return 0;
+	}
+	if (value == NULL && /* recovery */
+	    (value = entry_value_new(entry.value, e)) == NULL)
+		return -1;
+	entries_apply_set(&s->entries, &entry, value);
+	return 0;
+}
+
 int
 store_apply(struct store *s, const struct record *r, void *prepared,
     struct err *e)
@@ -114,6 +134,9 @@ store_apply(struct store *s, const struct record *r, void *prepared,
 		return apply_rule_remove(s, r, e);
 	case RECORD_RULE_PAUSE:
 		return apply_rule_pause(s, r, e);
+	case RECORD_ENTRY_SET:
+	case RECORD_ENTRY_REMOVE:
+		return apply_entry(s, r, prepared, e);
 	default:
 		return bad_record(e);
 	}
@@ -148,8 +171,8 @@ store_recover_record(void *arg, const struct record *r, struct err *e)
 int
 store_recover_entry(void *arg, const struct image_entry *entry, struct err *e)
 {
+	struct record r = { .payload = entry->payload };
 	struct store *s = arg;
-	struct rule *rule;
 
 	progress(s);
 	if (jobs_reserve(&s->jobs, 1) == -1)
@@ -159,9 +182,6 @@ store_recover_entry(void *arg, const struct image_entry *entry, struct err *e)
 			   entry->history) == 0
 		    ? 0
 		    : err_nomem(e);
-	if (rules_reserve(&s->rules, 1, e) == -1 ||
-	    (rule = rule_new(entry->rule, e)) == NULL)
-		return -1;
-	(void)rules_apply_set(&s->rules, rule);
-	return 0;
+	r.type = image_record_type(entry->kind);
+	return store_apply(s, &r, NULL, e);
 }

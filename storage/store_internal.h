@@ -26,6 +26,7 @@ struct backup {
 struct store {
 	struct jobs jobs;
 	struct rules rules;
+	struct entries entries;
 	uint64_t last_execution_id;
 	struct commit *commit;
 	struct wal wal;
@@ -34,7 +35,8 @@ struct store {
 	struct store_options options;
 	int lock_fd;
 	size_t n_under_way;
-	size_t n_rules_under_way; /* of these, RULE SET */
+	size_t n_rules_under_way;		    /* of these, RULE SET */
+	size_t n_entries_under_way[ENTRY_KIND_END]; /* and set entries */
 	struct store_hooks hooks;
 	struct store_stats stats;
 

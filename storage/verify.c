@@ -32,6 +32,7 @@ is_name(struct slice payload, size_t skip)
 int
 verify_record(const struct record *r, struct err *e)
 {
+	struct record_entry entry;
 	struct record_set set;
 	struct record_run run;
 	bool good = false;
@@ -54,18 +55,22 @@ verify_record(const struct record *r, struct err *e)
 	case RECORD_RULE_PAUSE:
 		good = is_name(r->payload, 1);
 		break;
+	case RECORD_ENTRY_SET:
+	case RECORD_ENTRY_REMOVE:
+		return record_get_entry(r->type, r->payload, &entry, e);
 	default:
 		break;
 	}
 	return good ? 0 : err_set(e, ERR_INVALID, "its content makes no sense");
 }
 
-struct slice
-image_entry_id(const struct image_entry *entry)
+/* An entry's own kind is the first byte of its payload. */
+static unsigned
+entry_kind(const struct image_entry *entry)
 {
-	if (entry->kind == IMAGE_RULES)
-		return record_subject(RECORD_RULE_SET, entry->rule);
-	return entry->set.job;
+	if (entry->kind != IMAGE_ENTRIES || entry->payload.len == 0)
+		return 0;
+	return (unsigned char)entry->payload.ptr[0];
 }
 
 static int
@@ -83,18 +88,43 @@ verify_history(struct slice history, struct err *e)
 	return 0;
 }
 
+static int
+verify_content(const struct image_entry *entry, struct err *e)
+{
+	struct record_entry content;
+
+	switch (entry->kind) {
+	case IMAGE_RULES:
+		return verify_rule(entry->payload, e);
+	case IMAGE_ENTRIES:
+		return record_get_entry(RECORD_ENTRY_SET, entry->payload,
+		    &content, e);
+	default:
+		return verify_history(entry->history, e);
+	}
+}
+
+/* Less than, equal to or greater than 0 as the entry comes before, at or
+ * behind the place. */
+static int
+compare(const struct image_entry *entry, const struct verify_order *o)
+{
+	if (entry->kind != o->kind)
+		return entry->kind < o->kind ? -1 : 1;
+	if (entry_kind(entry) != o->entry_kind)
+		return entry_kind(entry) < o->entry_kind ? -1 : 1;
+	return slice_cmp(image_entry_id(entry), slice_of(o->id, o->len));
+}
+
 int
 verify_entry(const struct verify_order *o, const struct image_entry *entry,
     struct err *e)
 {
 	struct slice id = image_entry_id(entry);
 
-	if (entry->kind < o->kind || id.len == 0 || id.len > sizeof(o->id) ||
-	    (entry->kind == o->kind &&
-		slice_cmp(id, slice_of(o->id, o->len)) <= 0))
+	if (id.len == 0 || id.len > sizeof(o->id) || compare(entry, o) <= 0)
 		return err_set(e, ERR_INVALID, "it is out of order");
-	return entry->kind == IMAGE_RULES ? verify_rule(entry->rule, e)
-					  : verify_history(entry->history, e);
+	return verify_content(entry, e);
 }
 
 void
@@ -103,6 +133,7 @@ verify_advance(struct verify_order *o, const struct image_entry *entry)
 	struct slice id = image_entry_id(entry);
 
 	o->kind = entry->kind;
+	o->entry_kind = entry_kind(entry);
 	o->len = id.len;
 	memcpy(o->id, id.ptr, id.len);
 }

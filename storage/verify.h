@@ -12,10 +12,11 @@
 /* 0, or -1 with ERR_INVALID: recovery would stop at this record. */
 int verify_record(const struct record *r, struct err *e);
 
-/* The entry of an image before the next: rules come before jobs, each in
- * ascending order of identifier. Zero it once. */
+/* The entry of an image before the next: the order is that of image.h. Zero
+ * it once. */
 struct verify_order {
 	enum image_kind kind;
+	unsigned entry_kind; /* 0 for rules and jobs */
 	size_t len;
 	char id[255];
 };
@@ -25,7 +26,5 @@ int verify_entry(const struct verify_order *o, const struct image_entry *entry,
     struct err *e);
 /* It does: it is the one before the next. */
 void verify_advance(struct verify_order *o, const struct image_entry *entry);
-
-struct slice image_entry_id(const struct image_entry *entry);
 
 #endif

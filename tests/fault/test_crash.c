@@ -18,12 +18,14 @@
 
 static const struct work_step script[] = {
 	{ WORK_RULE, "rule.a", 0, "a. shell true" },
+	{ WORK_ENTRY, "cpu", ENTRY_THRESHOLD, "80" },
 	{ WORK_SET, "a.1", 100, NULL },
 	{ WORK_COMMIT, NULL, 0, NULL },
 	{ WORK_MARK, NULL, 0, NULL },
 	{ WORK_SET, "a.2", 200, NULL },
 	{ WORK_SET_PAYLOAD, "a.3", 300, "one two three" },
 	{ WORK_SET, "b.1", 50, NULL },
+	{ WORK_ENTRY, "cpu", ENTRY_ALERT, "raised" },
 	{ WORK_COMMIT, NULL, 0, NULL },
 	{ WORK_TRIGGER, "a.1", 1, NULL },
 	{ WORK_COMMIT, NULL, 0, NULL },
@@ -38,10 +40,14 @@ static const struct work_step script[] = {
 	{ WORK_START, "a.3", 2, NULL },
 	{ WORK_PAUSE, "rule.a", 0, NULL },
 	{ WORK_REMOVE, "b.1", 0, NULL },
+	{ WORK_ENTRY, "cpu", ENTRY_THRESHOLD, "70" },
+	{ WORK_ENTRY, "disk", ENTRY_THRESHOLD, "95" },
 	{ WORK_COMMIT, NULL, 0, NULL },
 	{ WORK_WRITE_FAILS, NULL, 0, NULL },
 	{ WORK_SET, "refused.write", 1, NULL },
 	{ WORK_SET, "a.2", 1, NULL },
+	{ WORK_ENTRY, "cpu", ENTRY_THRESHOLD, "refused" },
+	{ WORK_ENTRY_REMOVE, "disk", ENTRY_THRESHOLD, NULL },
 	{ WORK_COMMIT, NULL, 0, NULL },
 	{ WORK_MARK, NULL, 0, NULL },
 	{ WORK_RULE, "rule.b", 0, "b. direct /bin/true -- timeout=5s" },
@@ -50,6 +56,8 @@ static const struct work_step script[] = {
 	{ WORK_COMPRESS, NULL, 0, NULL },
 	{ WORK_FAIL, "a.3", 2, NULL },
 	{ WORK_RULE_REMOVE, "rule.a", 0, NULL },
+	{ WORK_ENTRY_REMOVE, "cpu", ENTRY_ALERT, NULL },
+	{ WORK_ENTRY, "disk", ENTRY_ALERT, "raised" },
 	{ WORK_SET_EVERY, "a.4", 9, NULL },
 	{ WORK_COMMIT, NULL, 0, NULL },
 	{ WORK_MARK, NULL, 0, NULL },
@@ -58,6 +66,8 @@ static const struct work_step script[] = {
 	{ WORK_REMOVE, "a.1", 0, NULL },
 	{ WORK_COMMIT, NULL, 0, NULL },
 	{ WORK_SET, "a.5", 5, NULL },
+	{ WORK_ENTRY, "disk", ENTRY_ALERT, "acknowledged" },
+	{ WORK_ENTRY_REMOVE, "cpu", ENTRY_THRESHOLD, NULL },
 	{ WORK_TRIGGER, "a.4", 3, NULL },
 	{ WORK_COMMIT, NULL, 0, NULL },
 	{ WORK_MARK, NULL, 0, NULL },
@@ -262,12 +272,15 @@ make_random_step(struct prng *p, struct work_step *step, int64_t i)
 	static const char *const rule[] = { "rule.a", "rule.b" };
 	static const char *const text[] = { "a shell true",
 		"b direct /bin/true", "a. shell false -- retries=3" };
+	static const enum entry_kind kind[] = { ENTRY_THRESHOLD, ENTRY_ALERT,
+		ENTRY_HISTORY };
 	/* Most of the time a change of a job, often its end. */
 	static const unsigned char verb[] = { WORK_SET, WORK_SET_PAYLOAD,
 		WORK_SET_EVERY, WORK_REMOVE, WORK_TRIGGER, WORK_TRIGGER,
 		WORK_START, WORK_FINISH, WORK_FAIL, WORK_AGAIN, WORK_RULE,
-		WORK_RULE_REMOVE, WORK_PAUSE, WORK_RESUME, WORK_COMMIT,
-		WORK_COMMIT, WORK_COMMIT, WORK_COMMIT };
+		WORK_RULE_REMOVE, WORK_PAUSE, WORK_RESUME, WORK_ENTRY,
+		WORK_ENTRY, WORK_ENTRY_REMOVE, WORK_COMMIT, WORK_COMMIT,
+		WORK_COMMIT, WORK_COMMIT };
 
 	step->verb = (enum work_verb)verb[prng_below(p, sizeof(verb))];
 	step->name = job[prng_below(p, ARRAY_LEN(job))];
@@ -277,6 +290,10 @@ make_random_step(struct prng *p, struct work_step *step, int64_t i)
 		step->n = 1 + prng_below(p, (uint32_t)i + 1);
 	if (step->verb >= WORK_RULE && step->verb <= WORK_RESUME) {
 		step->name = rule[prng_below(p, ARRAY_LEN(rule))];
+		step->text = text[prng_below(p, ARRAY_LEN(text))];
+	}
+	if (step->verb == WORK_ENTRY || step->verb == WORK_ENTRY_REMOVE) {
+		step->n = kind[prng_below(p, ARRAY_LEN(kind))];
 		step->text = text[prng_below(p, ARRAY_LEN(text))];
 	}
 	if (step->verb == WORK_COMMIT && prng_below(p, 8) == 0)

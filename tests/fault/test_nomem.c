@@ -162,8 +162,21 @@ ask_rule_remove(struct slice name, const struct store_waiter *w, struct err *e)
 	return store_rule_remove(box.store, name, w, e);
 }
 
+static int
+ask_entry(struct slice name, const struct store_waiter *w, struct err *e)
+{
+	return store_entry_set(box.store, ENTRY_ALERT, name, name, w, e);
+}
+
+static int
+ask_entry_remove(struct slice name, const struct store_waiter *w, struct err *e)
+{
+	return store_entry_remove(box.store, ENTRY_ALERT, name, w, e);
+}
+
 static ask_cb *const asks[] = { ask_set, ask_set_plan, ask_trigger, ask_finish,
-	ask_rule, ask_rule_pause, ask_rule_remove, ask_remove };
+	ask_rule, ask_rule_pause, ask_rule_remove, ask_entry, ask_entry_remove,
+	ask_remove };
 
 #define N_ASKS (sizeof(asks) / sizeof(asks[0]))
 
@@ -223,6 +236,8 @@ ask_all(bool in_memory)
 			if (asks[i] == ask_rule_pause ||
 			    asks[i] == ask_rule_remove)
 				box_rule(&box, text, text, "shell true");
+			if (asks[i] == ask_entry_remove)
+				box_entry(&box, ENTRY_ALERT, text, "v");
 			box_settle(&box);
 			if (ask_with_fault(asks[i], slice_str(text), n))
 				break;
@@ -265,6 +280,7 @@ a_start_fails(void **state)
 	assert_int_equal(box_open(&box, path), 0);
 	box_set_payload(&box, "a", 1, "payload");
 	box_rule(&box, "rule", "a", "shell true -- retries=1");
+	box_entry(&box, ENTRY_ALERT, "cpu", "raised");
 	box_run(&box, RECORD_JOB_TRIGGER, "a", 1, WAL_TRIGGER);
 	box_settle(&box);
 	box_print(&box, &before);

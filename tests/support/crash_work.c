@@ -93,6 +93,12 @@ ask(struct store *s, const struct work_step *step, const struct store_waiter *w,
 	case WORK_RESUME:
 		return store_rule_pause(s, slice_str(step->name),
 		    step->verb == WORK_PAUSE, w, e);
+	case WORK_ENTRY:
+		return store_entry_set(s, (enum entry_kind)step->n,
+		    slice_str(step->name), slice_str(step->text), w, e);
+	case WORK_ENTRY_REMOVE:
+		return store_entry_remove(s, (enum entry_kind)step->n,
+		    slice_str(step->name), w, e);
 	default:
 		return ask_run(s, step, w, e);
 	}

@@ -20,19 +20,21 @@
 
 enum work_verb {
 	/* Changes: asked for, and made durable with the next COMMIT. */
-	WORK_SET,	  /* name, n: due */
-	WORK_SET_PAYLOAD, /* name, n: due, text: payload */
-	WORK_SET_EVERY,	  /* name, n: due */
-	WORK_REMOVE,	  /* name */
-	WORK_TRIGGER,	  /* name, n: execution */
-	WORK_START,	  /* name, n: execution */
-	WORK_FINISH,	  /* name, n: execution */
-	WORK_FAIL,	  /* name, n: execution */
-	WORK_AGAIN,	  /* name, n: execution; planned again */
-	WORK_RULE,	  /* name, text: "pattern runner ..." */
-	WORK_RULE_REMOVE, /* name */
-	WORK_PAUSE,	  /* name */
-	WORK_RESUME,	  /* name */
+	WORK_SET,	   /* name, n: due */
+	WORK_SET_PAYLOAD,  /* name, n: due, text: payload */
+	WORK_SET_EVERY,	   /* name, n: due */
+	WORK_REMOVE,	   /* name */
+	WORK_TRIGGER,	   /* name, n: execution */
+	WORK_START,	   /* name, n: execution */
+	WORK_FINISH,	   /* name, n: execution */
+	WORK_FAIL,	   /* name, n: execution */
+	WORK_AGAIN,	   /* name, n: execution; planned again */
+	WORK_RULE,	   /* name, text: "pattern runner ..." */
+	WORK_RULE_REMOVE,  /* name */
+	WORK_PAUSE,	   /* name */
+	WORK_RESUME,	   /* name */
+	WORK_ENTRY,	   /* name, n: kind, text: value */
+	WORK_ENTRY_REMOVE, /* name, n: kind */
 	/* Events. */
 	WORK_COMMIT,
 	WORK_MARK, /* wait until the log writer has left its mark */

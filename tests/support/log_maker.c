@@ -252,7 +252,7 @@ make_image(const char *path, unsigned char id, uint64_t last_seq,
 	memset(h.log_id, id, sizeof(h.log_id));
 	assert_non_null(w = image_create(path, &h, &e));
 	rule_payload(&rule, "r", "", "shell\ttrue", false);
-	entry.rule = buf_slice(&rule);
+	entry.payload = buf_slice(&rule);
 	assert_int_equal(image_add(w, &entry, &e), 0);
 	buf_free(&rule);
 	for (unsigned i = 0; i < n; i++) {

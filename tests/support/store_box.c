@@ -243,6 +243,26 @@ box_rule_pause(struct box *b, const char *rule, bool paused)
 	    store_rule_pause(b->store, slice_str(rule), paused, &w, &b->err));
 }
 
+void
+box_entry(struct box *b, enum entry_kind kind, const char *id,
+    const char *value)
+{
+	struct store_waiter w = box_waiter(b);
+
+	taken(b,
+	    store_entry_set(b->store, kind, slice_str(id), slice_str(value), &w,
+		&b->err));
+}
+
+void
+box_entry_remove(struct box *b, enum entry_kind kind, const char *id)
+{
+	struct store_waiter w = box_waiter(b);
+
+	taken(b,
+	    store_entry_remove(b->store, kind, slice_str(id), &w, &b->err));
+}
+
 struct job *
 box_job(struct box *b, const char *job)
 {
@@ -360,12 +380,38 @@ print_rules(struct rules *r, struct buf *out)
 	assert_int_equal(n, r->n);
 }
 
+static void
+print_entries(const struct entries *s, enum entry_kind kind, struct buf *out)
+{
+	const struct entry *entry;
+	struct entries_walk w;
+	size_t n = 0;
+
+	entries_seek(&w, s, kind, slice_of("", 0), false);
+	while ((entry = entries_step(&w)) != NULL) {
+		struct slice value = entries_get(s, kind, entry_id(entry));
+
+		n++;
+		assert_ptr_equal(value.ptr, entry->value);
+		assert_int_equal(value.ptr[value.len], '\0');
+		buf_addf(out, "entry %s ", entry_kind_word(kind));
+		buf_add_slice(out, entry_id(entry));
+		buf_add_byte(out, ' ');
+		buf_add_slice(out, value);
+		buf_add_byte(out, '\n');
+	}
+	assert_int_equal(n, entries_count(s, kind));
+}
+
 void
 box_print(struct box *b, struct buf *out)
 {
 	buf_clear(out);
 	print_jobs(store_jobs(b->store), out);
 	print_rules(store_rules(b->store), out);
+	for (int kind = 1; kind < ENTRY_KIND_END; kind++)
+		print_entries(store_entries(b->store), (enum entry_kind)kind,
+		    out);
 	buf_add_byte(out, '\0');
 	assert_false(out->failed);
 }

@@ -63,9 +63,14 @@ void box_rule(struct box *b, const char *rule, const char *pattern,
 void box_rule_remove(struct box *b, const char *rule);
 void box_rule_pause(struct box *b, const char *rule, bool paused);
 
+void box_entry(struct box *b, enum entry_kind kind, const char *id,
+    const char *value);
+void box_entry_remove(struct box *b, enum entry_kind kind, const char *id);
+
 struct rule_spec *box_spec(const char *line);
 
-/* Print all jobs and rules, and assert that indexes, counts and heap agree. */
+/* Print all jobs, rules and entries, and assert that indexes, counts and heap
+ * agree. */
 void box_print(struct box *b, struct buf *out);
 
 struct job *box_job(struct box *b, const char *job); /* NULL: none */

@@ -236,6 +236,8 @@ test_log_format(void **state)
 		expect_format(record_type_name((enum record_type)type), type);
 	for (int kind = IMAGE_RULES; kind < IMAGE_KIND_END; kind++)
 		expect_format(image_kind_name((enum image_kind)kind), kind);
+	for (int kind = 1; kind < ENTRY_KIND_END; kind++)
+		expect_format(entry_kind_word((enum entry_kind)kind), kind);
 }
 
 int

@@ -65,6 +65,12 @@ fill(void)
 	box_remove(&box, "b.1");
 	box_rule_pause(&box, "rule.a", true);
 	box_rule_remove(&box, "rule.b");
+	box_entry(&box, ENTRY_THRESHOLD, "cpu", "80");
+	box_entry(&box, ENTRY_THRESHOLD, "cpu", "81");
+	box_entry(&box, ENTRY_ALERT, "cpu", "another kind");
+	box_entry(&box, ENTRY_ALERT, "disk", "");
+	box_entry(&box, ENTRY_THRESHOLD, "disk", "85");
+	box_entry_remove(&box, ENTRY_THRESHOLD, "disk");
 	box_settle(&box);
 	assert_int_equal(box.n_refused, 0);
 }
@@ -106,7 +112,7 @@ everything_is_there_after_a_restart(void **state)
 	assert_true(store_is_durable(box.store));
 	fill();
 	expect_same_after_restart("log");
-	assert_int_equal(box.recovery.records, 12);
+	assert_int_equal(box.recovery.records, 18);
 	assert_int_equal(box.recovery.discarded_bytes, 0);
 	assert_true(store_next_execution_id(box.store) > 4);
 	expect_same_after_restart("log");
@@ -185,8 +191,11 @@ a_refused_change_leaves_no_trace(void **state)
 	box_rule(&box, "rule.c", "c.", "shell true");
 	box_rule(&box, "rule.a", "c.", "shell false");
 	box_rule_remove(&box, "rule.a");
+	box_entry(&box, ENTRY_THRESHOLD, "cpu", "99");
+	box_entry(&box, ENTRY_THRESHOLD, "new", "1");
+	box_entry_remove(&box, ENTRY_ALERT, "cpu");
 	box_settle(&box);
-	assert_int_equal(box.n_refused, 6);
+	assert_int_equal(box.n_refused, 9);
 	assert_int_equal(box.err.code, ERR_STORAGE);
 	assert_true(store_stats(box.store)->failing);
 	assert_true(store_stats(box.store)->last_error[0] != '\0');
@@ -209,6 +218,7 @@ what_still_waits_at_the_close_is_dropped(void **state)
 	box_print(&box, &before);
 	box_set_payload(&box, "dropped", 1, "payload");
 	box_rule(&box, "dropped", "d", "shell true");
+	box_entry(&box, ENTRY_ALERT, "dropped", "value");
 	box_close(&box);
 	open_store("log");
 	box_print(&box, &after);
@@ -217,6 +227,7 @@ what_still_waits_at_the_close_is_dropped(void **state)
 	 * all that was made for them is freed. */
 	box_set_payload(&box, "written", 1, "payload");
 	box_rule(&box, "written", "w", "shell true");
+	box_entry(&box, ENTRY_ALERT, "written", "value");
 	store_kick(box.store);
 	box_close(&box);
 	open_store("log");
@@ -237,6 +248,8 @@ names_under_way_are_busy(void **state)
 
 	(void)state;
 	assert_int_not_equal(a, rule);
+	assert_int_not_equal(store_entry_slot(ENTRY_ALERT, slice_str("a")),
+	    store_entry_slot(ENTRY_THRESHOLD, slice_str("a")));
 	assert_int_equal(a, store_slot(STORE_JOB, slice_str("a")));
 	open_store(NULL);
 	assert_false(store_busy(box.store, a, true));
@@ -422,6 +435,79 @@ rules_are_limited_and_nothing_else(void **state)
 }
 
 static void
+what_is_set_last_is_left(void **state)
+{
+	struct slice value;
+
+	(void)state;
+	open_store("log");
+	fill();
+	for (int round = 0; round < 2; round++) {
+		const struct entries *s = store_entries(box.store);
+
+		assert_int_equal(entries_count(s, ENTRY_THRESHOLD), 1);
+		value = entries_get(s, ENTRY_THRESHOLD, slice_str("cpu"));
+		assert_true(slice_eq(value, slice_str("81")));
+		value = entries_get(s, ENTRY_ALERT, slice_str("disk"));
+		assert_non_null(value.ptr);
+		assert_int_equal(value.len, 0);
+		assert_null(
+		    entries_get(s, ENTRY_THRESHOLD, slice_str("disk")).ptr);
+		assert_true(box_compress(&box));
+		expect_same_after_restart("log");
+	}
+}
+
+static void
+expect_entry_refused(const char *id, size_t len, enum err_code code)
+{
+	static const char value[ENTRY_VALUE_MAX + 1];
+	struct store_waiter nobody = { 0 };
+
+	assert_int_equal(store_entry_set(box.store, ENTRY_THRESHOLD,
+			     slice_str(id), slice_of(value, len), &nobody,
+			     &box.err),
+	    -1);
+	assert_int_equal(box.err.code, code);
+}
+
+static void
+entries_are_limited(void **state)
+{
+	size_t max = entries_max(ENTRY_THRESHOLD);
+	struct store_waiter nobody = { 0 };
+	static const char value[ENTRY_VALUE_MAX];
+	char id[32];
+
+	(void)state;
+	open_store("log");
+	expect_entry_refused("large", ENTRY_VALUE_MAX + 1, ERR_TOO_LONG);
+	for (size_t i = 0; i < max; i++) {
+		(void)snprintf(id, sizeof(id), "t%zu", i);
+		box_entry(&box, ENTRY_THRESHOLD, id, "1");
+		if (i == max - 2)
+			box_settle(&box);
+	}
+	expect_entry_refused("more", 1, ERR_LIMIT); /* one is under way */
+	box_settle(&box);
+	expect_entry_refused("more", 1, ERR_LIMIT);
+	/* Another kind, and what is there already, are another matter. */
+	box_entry(&box, ENTRY_ALERT, "more", "1");
+	assert_int_equal(store_entry_set(box.store, ENTRY_THRESHOLD,
+			     slice_str("t0"), slice_of(value, sizeof(value)),
+			     &nobody, &box.err),
+	    0);
+	box_entry_remove(&box, ENTRY_THRESHOLD, "t1");
+	box_entry_remove(&box, ENTRY_THRESHOLD, "never.was");
+	box_settle(&box);
+	box_entry(&box, ENTRY_THRESHOLD, "more", "1");
+	box_settle(&box);
+	assert_int_equal(
+	    entries_count(store_entries(box.store), ENTRY_THRESHOLD), max);
+	expect_same_after_restart("log");
+}
+
+static void
 only_one_server_uses_a_log(void **state)
 {
 	struct box second;
@@ -525,6 +611,8 @@ main(void)
 		TEST(hooks_are_called),
 		TEST(a_full_batch_is_handed_over_first),
 		TEST(rules_are_limited_and_nothing_else),
+		TEST(what_is_set_last_is_left),
+		TEST(entries_are_limited),
 		TEST(only_one_server_uses_a_log),
 		TEST(files_of_two_logs_do_not_mix),
 		TEST(an_image_stays_behind_its_log),

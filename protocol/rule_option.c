@@ -444,10 +444,8 @@ rule_spec_set_option(struct rule_spec *spec, struct slice pair, bool *admin,
 int
 rule_spec_check(const struct rule_spec *spec, struct err *e)
 {
-	bool network = spec->number[OPTION_network] ==
-	    word_index(slice_str("on"), options[OPTION_network].words);
-
-	if (!network && spec->number[OPTION_sandbox] == SANDBOX_NONE)
+	if (spec->number[OPTION_network] == NETWORK_OFF &&
+	    spec->number[OPTION_sandbox] == SANDBOX_NONE)
 		return err_set(e, ERR_INVALID, "network=off needs a sandbox");
 	return 0;
 }

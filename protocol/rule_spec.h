@@ -30,6 +30,7 @@ enum { MISFIRE_RUN, MISFIRE_SKIP };
 enum { ON_CRASH_RERUN, ON_CRASH_FAIL };
 enum { APPROVAL_AUTO, APPROVAL_REQUIRED };
 enum { SANDBOX_NONE, SANDBOX_BWRAP, SANDBOX_RUNSC, SANDBOX_KATA };
+enum { NETWORK_ON, NETWORK_OFF };
 
 enum rule_option_id {
 #define OPTION(name, type, def, min, max, admin, help) OPTION_##name,

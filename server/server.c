@@ -590,7 +590,6 @@ server_init(struct server *s, const struct options *o, const struct config *c,
 	s->exit_code = EXIT_RUNTIME;
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
-	sandboxes_find(&s->sandboxes);
 	/* Not the default loop: that one reaps the processor's children. */
 	s->loop = ev_loop_new(EVFLAG_AUTO);
 	s->input = malloc(INPUT_BYTES);
@@ -604,6 +603,7 @@ server_init(struct server *s, const struct options *o, const struct config *c,
 	init_watchers(s);
 	if (open_store(s, e) == -1 || open_scheduler(s, e) == -1)
 		return -1;
+	sandboxes_find(&s->sandboxes, s->loop);
 	if (listeners_open(s, e) == -1)
 		return fail(s, EXIT_RUNTIME);
 	start_watchers(s);

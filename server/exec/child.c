@@ -7,12 +7,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proc.h"
+
 /*
  * The child has ended when its leader has, not when its pipes have: a process
  * it left in the background may hold them open for ever. What is in a pipe at
  * that moment is read, what comes later is not.
  */
 #define READ_MAX 65536 /* a pipe's usual capacity */
+
+#define BELOW_MAX 1024 /* processes of a run that hear its SIGTERM */
 
 static void
 pipe_close(struct child *c, ev_io *w)
@@ -73,28 +77,38 @@ tell_end(struct child *c, const siginfo_t *info)
 		c->ended(c, 128 + info->si_status, info->si_status);
 }
 
+/* The leader is gone or, without WNOHANG, is waited for. False: not yet. */
+static bool
+reap(struct child *c, siginfo_t *info, int flags)
+{
+	int i;
+
+	if (waitid(P_PIDFD, (id_t)c->exited.fd, info, WEXITED | flags) == 0 &&
+	    info->si_pid == 0)
+		return false;
+	for (i = 0; i < OUTPUT_STREAMS; i++) {
+		pipe_drain(c, (enum output_stream)i);
+		pipe_close(c, &c->io[i]);
+	}
+	ev_io_stop(c->loop, &c->exited);
+	(void)close(c->exited.fd);
+	return true;
+}
+
 static void
 on_leader_gone(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct child *c = w->data;
 	siginfo_t info = { 0 };
-	int i;
 
+	(void)loop;
 	(void)revents;
 	/* As long as the leader is not reaped, no other group can get its
 	 * number. */
 	if (c->stopped)
 		(void)kill(-c->pid, SIGKILL);
-	if (waitid(P_PIDFD, (id_t)w->fd, &info, WEXITED | WNOHANG) == 0 &&
-	    info.si_pid == 0)
-		return; /* not yet */
-	for (i = 0; i < OUTPUT_STREAMS; i++) {
-		pipe_drain(c, (enum output_stream)i);
-		pipe_close(c, &c->io[i]);
-	}
-	ev_io_stop(loop, w);
-	(void)close(w->fd);
-	tell_end(c, &info);
+	if (reap(c, &info, WNOHANG))
+		tell_end(c, &info);
 }
 
 /* The write ends in plan->fd, where -1 stands for none. */
@@ -155,14 +169,40 @@ child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
 	return rc;
 }
 
+/* A namespace's first process does not hear it. While there is no other,
+ * nothing has begun that could end in good order. */
+static void
+terminate_below(const struct child *c)
+{
+	pid_t pid[BELOW_MAX];
+	size_t i, n = proc_below(c->pid, pid, BELOW_MAX);
+
+	if (n < 2)
+		(void)kill(c->pid, SIGTERM);
+	for (i = 0; i < n; i++)
+		(void)kill(pid[i], SIGTERM);
+}
+
 void
 child_stop(struct child *c, bool force)
 {
 	c->stopped = true;
-	if (force) {
+	if (force)
 		(void)kill(-c->pid, SIGKILL);
-		return;
-	}
-	(void)kill(-c->pid, SIGTERM);
+	else if (c->term == CHILD_TERM_LEADER)
+		(void)kill(c->pid, SIGTERM);
+	else if (c->term == CHILD_TERM_BELOW)
+		terminate_below(c);
+	else
+		(void)kill(-c->pid, SIGTERM);
 	(void)kill(-c->pid, SIGCONT); /* or a stopped one would not hear it */
+}
+
+void
+child_end(struct child *c)
+{
+	siginfo_t info = { 0 };
+
+	child_stop(c, true);
+	(void)reap(c, &info, 0);
 }

@@ -18,8 +18,16 @@
  * start, which rules out ev_default_loop, whose child handler does. */
 #define CHILD_EXIT_UNKNOWN (-1)
 
+/* Who hears the SIGTERM of child_stop. */
+enum child_term {
+	CHILD_TERM_GROUP,
+	CHILD_TERM_LEADER, /* who passes it on */
+	CHILD_TERM_BELOW   /* those in its namespace: its end is theirs */
+};
+
 struct child {
 	/* Set before child_start. */
+	enum child_term term;
 	struct output *output[OUTPUT_STREAMS]; /* borrowed until `ended` */
 	size_t max_output;		       /* bytes kept of each */
 	/* Called once after a start that succeeded. The child is reaped and
@@ -44,11 +52,15 @@ int child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
     struct vspawn_plan *plan, struct vspawn_result *result);
 
 /*
- * SIGTERM to the process group, with force SIGKILL; may be repeated. When the
- * leader is gone, what is left of the group is killed: after this call
- * nothing of it stays behind. Without it, processes that the child left in
- * the background live on.
+ * SIGTERM to whom c->term says, with force SIGKILL to the process group; may
+ * be repeated. When the leader is gone, what is left of the group is killed:
+ * after this call nothing of it stays behind. Without it, processes that the
+ * child left in the background live on.
  */
 void child_stop(struct child *c, bool force);
+
+/* For the server's end: child_stop with force, and wait for the leader here.
+ * Everything is closed; no callback follows. */
+void child_end(struct child *c);
 
 #endif

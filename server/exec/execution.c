@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <time.h>
 
+#include "sandbox.h"
+
 /*
  *              begin                 timeout, cancel
  *     FREE -----------> RUNNING ------------------------> STOPPING
@@ -95,17 +97,17 @@ start(struct execution *x)
 {
 	struct run *run = x->run;
 	const struct rule_spec *spec = run->spec;
+	int64_t sandbox = spec->number[OPTION_sandbox];
 
 	x->pid = 0;
-	if (spec->number[OPTION_sandbox] != SANDBOX_NONE) {
-		(void)run_explain(run, "its sandbox is not built in");
-		return -1;
-	}
-	if ((x->runner = runner_find(spec->runner)) == NULL) {
-		(void)run_explain(run, "runner %s is not built in",
+	if ((x->runner = runner_find(spec->runner)) == NULL)
+		return run_explain(run, "runner %s is not built in",
 		    runner_word(spec->runner));
-		return -1;
-	}
+	if (sandbox != SANDBOX_NONE && !x->runner->sandboxed)
+		return run_explain(run, "runner %s has no sandbox",
+		    runner_word(spec->runner));
+	if (sandbox == SANDBOX_KATA)
+		return run_explain(run, "sandbox kata " SANDBOX_KATA_WHY);
 	return x->runner->start(x);
 }
 

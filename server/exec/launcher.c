@@ -140,8 +140,10 @@ make_plan(struct launcher *l, const struct rule_spec *spec,
 		.directory = text_option(spec, OPTION_directory),
 		.user = user,
 	};
-	add_limit(plan, RLIMIT_AS, spec->number[OPTION_memory]);
 	add_limit(plan, RLIMIT_FSIZE, spec->number[OPTION_disk]);
+	if (spec->number[OPTION_sandbox] == SANDBOX_RUNSC)
+		return; /* a kernel that runs as a process needs more */
+	add_limit(plan, RLIMIT_AS, spec->number[OPTION_memory]);
 	/* The kernel counts all processes of a user: among the server's own
 	 * that would say nothing about this run. */
 	if (user != NULL)

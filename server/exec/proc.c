@@ -1,6 +1,8 @@
 #include "proc.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,4 +57,56 @@ proc_use(pid_t pid, struct proc_use *use)
 	use->cpu_ns = ticks * (NS_PER_S / sysconf(_SC_CLK_TCK));
 	use->rss_bytes =
 	    (size_t)field[FIELD_RSS] * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The children of one thread: their numbers, each with a space behind. */
+static size_t
+read_children(const char *path, pid_t *child, size_t max)
+{
+	FILE *f = fopen(path, "re");
+	char *word = NULL;
+	size_t n = 0, cap = 0;
+	long pid;
+
+	if (f == NULL)
+		return 0;
+	while (n < max && getdelim(&word, &cap, ' ', f) > 0)
+		if ((pid = strtol(word, NULL, 10)) > 0)
+			child[n++] = (pid_t)pid;
+	free(word);
+	(void)fclose(f); /* only read */
+	return n;
+}
+
+/* Those of all threads of a process. */
+static size_t
+children_of(pid_t pid, pid_t *child, size_t max)
+{
+	char path[64 + NAME_MAX];
+	struct dirent *entry;
+	size_t n = 0;
+	DIR *tasks;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	if ((tasks = opendir(path)) == NULL)
+		return 0;
+	while ((entry = readdir(tasks)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%d/task/%s/children",
+		    (int)pid, entry->d_name);
+		n += read_children(path, child + n, max - n);
+	}
+	(void)closedir(tasks);
+	return n;
+}
+
+size_t
+proc_below(pid_t pid, pid_t *below, size_t max)
+{
+	size_t n = children_of(pid, below, max), i;
+
+	for (i = 0; i < n; i++)
+		n += children_of(below[i], below + n, max - n);
+	return n;
 }

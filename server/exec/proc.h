@@ -14,4 +14,8 @@ struct proc_use {
 /* All zero when there is no such process. */
 void proc_use(pid_t pid, struct proc_use *use);
 
+/* The processes that pid started, those that they started and so on, pid
+ * itself left out: the first `max` of them. Returns how many. */
+size_t proc_below(pid_t pid, pid_t *below, size_t max);
+
 #endif

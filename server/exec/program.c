@@ -3,12 +3,15 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "sandbox.h"
+
 struct words *
 program_argv(struct execution *x)
 {
 	struct words *argv = &x->executor->launcher.argv;
 
 	words_clear(argv);
+	x->child.term = sandbox_enter(argv, x->run->spec);
 	return argv;
 }
 

@@ -8,7 +8,8 @@
 
 #include "execution.h"
 
-/* An empty argument vector to be filled for program_start. */
+/* The argument vector for program_start, to which the program and its words
+ * are to be added: what is there already starts its sandbox. */
 struct words *program_argv(struct execution *x);
 
 /* Run what is in the vector; as runner_ops.start. */

@@ -13,6 +13,8 @@ struct execution;
 struct executor;
 
 struct runner_ops {
+	bool sandboxed; /* honours the option sandbox */
+
 	/*
 	 * Begin x->run. 0 when it runs: execution_end must follow some time,
 	 * but not from in here; x->pid is set if it is a process. Or -1 with

@@ -18,6 +18,7 @@ awf_start(struct execution *x)
 }
 
 const struct runner_ops runner_awf = {
+	.sandboxed = true,
 	.start = awf_start,
 	.stop = program_stop,
 };

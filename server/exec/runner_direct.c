@@ -13,6 +13,7 @@ direct_start(struct execution *x)
 }
 
 const struct runner_ops runner_direct = {
+	.sandboxed = true,
 	.start = direct_start,
 	.stop = program_stop,
 };

@@ -17,6 +17,7 @@ shell_start(struct execution *x)
 }
 
 const struct runner_ops runner_shell = {
+	.sandboxed = true,
 	.start = shell_start,
 	.stop = program_stop,
 };

@@ -152,7 +152,7 @@ set_up(const struct vspawner *v)
 {
 	int i;
 
-	if (unshare_files(v) == -1 || setpgid(0, 0) == -1)
+	if (unshare_files(v) == -1 || setsid() == -1)
 		return -1;
 	for (i = 0; i < 3; i++)
 		if (syscall(SYS_dup3, v->fd[i], i, 0) == -1)

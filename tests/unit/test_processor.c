@@ -135,17 +135,6 @@ runs_awf(void **state)
 }
 
 static void
-refuses_a_sandbox_it_lacks(void **state)
-{
-	struct run *run = runs_new(1, "direct\ttrue");
-
-	(void)state;
-	run->spec->number[OPTION_sandbox] = SANDBOX_BWRAP;
-	assert_true(processor_submit(runs_processor(), run));
-	runs_expect(runs_finished(1), RUN_FAILURE, RUN_EXIT_NONE, "");
-}
-
-static void
 gives_the_environment(void **state)
 {
 	struct run *run;
@@ -423,7 +412,6 @@ main(void)
 		TEST(counts_the_codes_of_success),
 		TEST(tells_what_cannot_be_started),
 		TEST(runs_awf),
-		TEST(refuses_a_sandbox_it_lacks),
 		TEST(gives_the_environment),
 		TEST(refuses_a_payload_no_environment_holds),
 		TEST(becomes_the_user),

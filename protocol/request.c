@@ -353,6 +353,36 @@ read_rule_set(struct request *r, struct err *e)
 	return s->spec == NULL ? -1 : 0;
 }
 
+static const char *const topic_words[WATCH_TOPIC_COUNT] = {
+	[WATCH_JOBS] = "jobs",
+	[WATCH_EXECUTIONS] = "executions",
+	[WATCH_ALERTS] = "alerts",
+	[WATCH_BREAKERS] = "breakers",
+	[WATCH_HEALTH] = "health",
+};
+
+const char *
+watch_topic_word(enum watch_topic topic)
+{
+	return topic_words[topic];
+}
+
+static int
+read_watch(struct request *r, struct err *e)
+{
+	struct request_watch *w = &r->u.watch;
+	int topic = 0;
+
+	while (topic < WATCH_TOPIC_COUNT &&
+	    !slice_eq(r->args[0], slice_str(topic_words[topic])))
+		topic++;
+	if (topic == WATCH_TOPIC_COUNT)
+		return err_quote(e, ERR_INVALID, r->args[0], "unknown topic");
+	w->topic = (enum watch_topic)topic;
+	w->prefix = r->n_args == 2 ? r->args[1] : slice_str("");
+	return token_is_prefix(w->prefix, "prefix", e) ? 0 : -1;
+}
+
 static int
 read_name(struct request *r, const char *what, struct err *e)
 {
@@ -376,6 +406,8 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 		return read_output(r, e);
 	case CMD_RULE_SET:
 		return read_rule_set(r, e);
+	case CMD_WATCH:
+		return read_watch(r, e);
 	case CMD_GET:
 	case CMD_INFO:
 	case CMD_REMOVE:
@@ -396,6 +428,7 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 	case CMD_AUTH:
 	case CMD_PING:
 	case CMD_BACKUP:
+	case CMD_UNWATCH:
 		if (r->n_args != 0)
 			r->u.text = r->args[0];
 		return 0;

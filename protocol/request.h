@@ -64,6 +64,24 @@ struct request_output {
 	uint64_t execution_id; /* 0: the newest */
 };
 
+/* The topics of WATCH. */
+enum watch_topic {
+	WATCH_JOBS,
+	WATCH_EXECUTIONS,
+	WATCH_ALERTS,
+	WATCH_BREAKERS,
+	WATCH_HEALTH,
+	WATCH_TOPIC_COUNT
+};
+
+/* "jobs" ... */
+const char *watch_topic_word(enum watch_topic topic);
+
+struct request_watch {
+	enum watch_topic topic;
+	struct slice prefix; /* empty: all */
+};
+
 struct request_rule_set {
 	struct slice rule;
 	struct slice pattern;
@@ -84,12 +102,14 @@ struct request {
 		struct request_cancel cancel;
 		struct request_output output;
 		struct request_rule_set rule_set;
+		struct request_watch watch;
 		/* The one identifier: GET, INFO, REMOVE, RUN, RULE GET, RULE
 		 * OPTIONS (its pairs are args from 1 on), RULE PAUSE, RULE
 		 * RESUME, REMOVERULE. */
 		struct slice name;
 		/* AUTH secret, PING word, EXECUTIONS and LISTRULES
-		 * prefix, BACKUP path; ptr NULL when not given. */
+		 * prefix, BACKUP path, UNWATCH request id; ptr NULL when not
+		 * given. */
 		struct slice text;
 	} u;
 };

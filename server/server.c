@@ -643,6 +643,7 @@ server_fini(struct server *s)
 		processor_stop(s->processor);
 	sched_free(s->sched);
 	monitor_fini(&s->monitor);
+	watches_fini(&s->watches);
 	outputs_free(s->outputs);
 	store_close(s->store);
 	if (s->frame_fd != -1)

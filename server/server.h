@@ -21,6 +21,7 @@
 #include "sched.h"
 #include "store.h"
 #include "token.h"
+#include "watch.h"
 #include "zone.h"
 
 struct conn;
@@ -44,6 +45,7 @@ struct server {
 	struct zones *zones;
 	struct outputs *outputs;
 	struct monitor monitor;
+	struct watches watches;
 	int64_t started_mono_ns;
 	bool draining;
 	bool drained;	      /* all runs have ended; the last replies go out */

@@ -209,6 +209,13 @@ store_set_hooks(struct store *s, const struct store_hooks *hooks)
 	s->jobs.changing_ctx = hooks->ctx;
 }
 
+void
+store_watch_jobs(struct store *s, store_job_cb *changed, void *ctx)
+{
+	s->job_changed = changed;
+	s->job_changed_ctx = ctx;
+}
+
 struct jobs *
 store_jobs(struct store *s)
 {
@@ -497,6 +504,61 @@ store_kick_early(struct store *s)
 	commit_kick(s->commit, KICK_BYTES);
 }
 
+/* What a watcher sees of a job. */
+struct job_face {
+	bool exists;
+	enum job_status status;
+	int64_t due_ns;
+};
+
+static struct job_face
+job_face(const struct job *job)
+{
+	if (job == NULL)
+		return (struct job_face){ 0 };
+	return (struct job_face){ true, job_status(job), job->due_ns };
+}
+
+static const struct job *
+find_job(const struct store *s, struct slice id)
+{
+	uint32_t ref = jobs_find(&s->jobs, id);
+
+	return ref == JOB_NONE ? NULL : jobs_get(&s->jobs, ref);
+}
+
+/* Apply the record of a job, and tell who watches what it changed. */
+static int
+apply_watched(struct store *s, const struct record *r, void *prepared,
+    struct err *e)
+{
+	struct slice id = record_subject(r->type, r->payload);
+	struct job_face before = job_face(find_job(s, id)), after;
+	int rc = store_apply(s, r, prepared, e);
+	const struct job *job = find_job(s, id);
+
+	after = job_face(job);
+	if (r->type == RECORD_JOB_SET || r->type == RECORD_JOB_TRIGGER ||
+	    after.exists != before.exists || after.status != before.status ||
+	    after.due_ns != before.due_ns)
+		s->job_changed(s->job_changed_ctx, id, job);
+	return rc;
+}
+
+static bool
+is_of_job(enum record_type type)
+{
+	return type >= RECORD_JOB_SET && type <= RECORD_JOB_FINISH;
+}
+
+static int
+apply(struct store *s, const struct record *r, void *prepared, struct err *e)
+{
+	if (s->job_changed != NULL && is_of_job(r->type))
+		return apply_watched(s, r, prepared, e);
+	return store_apply(s, r, prepared, e);
+}
+
 static void
 finish_op(struct store *s, const struct batch *b, const struct op *op)
 {
@@ -513,7 +575,7 @@ finish_op(struct store *s, const struct batch *b, const struct op *op)
 	if (op->failed) {
 		unprepare(&r, op->prepared);
 	} else {
-		int rc = store_apply(s, &r, op->prepared, &e);
+		int rc = apply(s, &r, op->prepared, &e);
 
 		assert(rc == 0); /* memory was reserved, the record is ours */
 		(void)rc;

@@ -96,6 +96,11 @@ const struct entries *store_entries(const struct store *s);
 const struct store_stats *store_stats(const struct store *s);
 bool store_is_durable(const struct store *s); /* has a log */
 
+/* Have each change of a job told that can be seen: NULL for one that is gone.
+ * changed NULL: no more. */
+typedef void store_job_cb(void *ctx, struct slice id, const struct job *job);
+void store_watch_jobs(struct store *s, store_job_cb *changed, void *ctx);
+
 /* Who is told, once: see op_done_cb. note is copied. */
 struct store_waiter {
 	op_done_cb *done; /* NULL: nobody */

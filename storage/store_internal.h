@@ -38,6 +38,8 @@ struct store {
 	size_t n_rules_under_way;		    /* of these, RULE SET */
 	size_t n_entries_under_way[ENTRY_KIND_END]; /* and set entries */
 	struct store_hooks hooks;
+	store_job_cb *job_changed; /* NULL: nobody watches */
+	void *job_changed_ctx;
 	struct store_stats stats;
 
 	/* Compression: a segment to be folded, switched to, being folded. */

@@ -10,6 +10,7 @@ handler cmd_cancel, cmd_executions, cmd_history, cmd_output;
 handler cmd_rule_set, cmd_rule_get, cmd_rule_options;
 handler cmd_rule_pause, cmd_rule_resume, cmd_removerule, cmd_listrules;
 handler cmd_stat, cmd_health, cmd_health_background;
+handler cmd_watch, cmd_unwatch;
 handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
 
 /* Wait when a decision about this job must: see store_busy. True: return

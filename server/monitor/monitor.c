@@ -13,6 +13,7 @@ on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	task_begin(task);
 	/* In this order: samples, alerts from them, history of both, events. */
+	watch_health(m->server);
 	task_end(task, false);
 	task_schedule(task, m->server->config->health_polling_interval);
 }
@@ -46,6 +47,5 @@ monitor_fini(struct monitor *m)
 void
 monitor_observe(struct monitor *m, const struct sched_event *event)
 {
-	(void)m;
-	(void)event;
+	watch_execution(m->server, event);
 }

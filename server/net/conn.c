@@ -21,6 +21,7 @@
 #include "log.h"
 #include "os.h"
 #include "reply.h"
+#include "watch.h"
 
 #define READ_BYTES 65536u
 #define LINGER_SECONDS 1.0
@@ -104,12 +105,23 @@ conn_kill(struct conn *c)
 	ev_timer_stop(s->loop, &c->deadline);
 	stop_waiting(c);
 	stream_free(c);
+	watch_remove_all(c);
 	(void)close(c->fd); /* a socket: nothing more to learn */
 	c->fd = -1;
 	c->closing = true;
 	s->conns.n--;
 	listener_resume(s);
 	make_runnable(c); /* freed there, when no caller holds it any more */
+}
+
+/* An idle client keeps no large buffer. */
+static void
+empty(struct buf *b)
+{
+	if (b->cap > 4096)
+		buf_free(b);
+	else
+		buf_clear(b);
 }
 
 static void
@@ -145,7 +157,8 @@ conn_settle_events(struct conn *c)
 		return;
 	buf_add_slice(&c->out, buf_slice(&c->events));
 	c->out.failed |= c->events.failed;
-	buf_free(&c->events);
+	empty(&c->events);
+	watch_put_dropped(c, &c->out);
 }
 
 void
@@ -429,10 +442,7 @@ flush(struct conn *c)
 	if (unsent(c) == 0) {
 		ev_io_stop(s->loop, &c->writer);
 		c->sent = 0;
-		if (c->out.cap > 4096)
-			buf_free(&c->out);
-		else
-			buf_clear(&c->out);
+		empty(&c->out);
 		if (c->closing && c->pending == 0)
 			linger(c);
 	} else if (c->sent > CONN_OUT_HIGH) {

@@ -57,10 +57,11 @@ struct conn {
 
 	struct buf in; /* input not handled yet */
 	struct buf out;
-	size_t sent;	    /* of out */
-	struct buf events;  /* lines to follow the reply being sent */
-	unsigned n_listens; /* what sends it events: it may be silent */
-	size_t pending;	    /* writes under way */
+	size_t sent;	       /* of out */
+	struct buf events;     /* lines to follow the reply being sent */
+	unsigned n_listens;    /* what sends it events: it may be silent */
+	struct watch *watches; /* owned by monitor/watch.c */
+	size_t pending;	       /* writes under way */
 	enum conn_hold hold;
 	uint32_t claimed;      /* slot + 1 while it waits for a name; 0: none */
 	struct stream *stream; /* owned */

@@ -332,6 +332,26 @@ test_bad_token_files(void **state)
 	}
 }
 
+/* Events are of what the client may see. */
+static void
+test_watch(void **state)
+{
+	struct daemon *d = *state;
+	struct wire root, team;
+
+	start_with_tokens(d);
+	open_as(&root, d, "rootsecret");
+	open_as(&team, d, "viewsecret");
+	wire_ask(&team, "w WATCH jobs", "w OK");
+	wire_ask(&root, "1 SET other.a " T_2100, "1 OK");
+	wire_ask(&root, "1 SET team.a " T_2100, "1 OK");
+	assert_non_null(strstr(wire_line(&team), " team.a planned " T_2100));
+	wire_ask(&team, "u UNWATCH w", "u OK");
+	wire_close(&team);
+	wire_close(&root);
+	daemon_stop(d);
+}
+
 int
 main(void)
 {
@@ -345,6 +365,7 @@ main(void)
 		DAEMON_TEST(test_reader),
 		DAEMON_TEST(test_runners),
 		DAEMON_TEST(test_bad_token_files),
+		DAEMON_TEST(test_watch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

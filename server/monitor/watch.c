@@ -1,0 +1,284 @@
+/*
+ * A watch stands in two lists: that of its connection and that of its topic.
+ * The words of an event are the same for all, and made once.
+ */
+#include "watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "health.h"
+#include "os.h"
+#include "reply.h"
+#include "run.h"
+
+struct watch {
+	struct conn *conn;
+	struct watch *next_of_conn;
+	struct watch *prev, *next; /* of its topic */
+	enum watch_topic topic;
+	uint64_t dropped;	 /* events since the last one sent */
+	struct slice id, prefix; /* in bytes */
+	char bytes[];
+};
+
+void
+watches_fini(struct watches *w)
+{
+	buf_free(&w->row);
+}
+
+/* A job has changed, or (NULL) is gone. */
+static void
+watch_job(void *ctx, struct slice id, const struct job *job)
+{
+	struct server *s = ctx;
+	struct buf *row = watch_begin(s, WATCH_JOBS);
+
+	reply_word(row, id);
+	reply_str(row,
+	    job == NULL ? "removed" : job_status_word(job_status(job)));
+	reply_i64(row, job == NULL ? 0 : job->due_ns);
+	watch_end(s, id, NULL);
+}
+
+static void
+link_watch(struct watch *w)
+{
+	struct server *s = w->conn->server;
+	struct watch **first = &s->watches.first[w->topic];
+
+	if (w->topic == WATCH_JOBS && *first == NULL)
+		store_watch_jobs(s->store, watch_job, s);
+	w->next = *first;
+	if (w->next != NULL)
+		w->next->prev = w;
+	*first = w;
+}
+
+static void
+unlink_watch(struct watch *w)
+{
+	struct server *s = w->conn->server;
+	struct watch **first = &s->watches.first[w->topic];
+
+	if (w->prev != NULL)
+		w->prev->next = w->next;
+	else
+		*first = w->next;
+	if (w->next != NULL)
+		w->next->prev = w->prev;
+	if (w->topic == WATCH_JOBS && *first == NULL)
+		store_watch_jobs(s->store, NULL, NULL);
+}
+
+/* Where the pointer to the watch with this id is, or to the end. */
+static struct watch **
+find(struct conn *c, struct slice id, size_t *n)
+{
+	struct watch **at = &c->watches;
+
+	for (*n = 0; *at != NULL && !slice_eq((*at)->id, id); ++*n)
+		at = &(*at)->next_of_conn;
+	return at;
+}
+
+int
+watch_add(struct conn *c, struct slice id, enum watch_topic topic,
+    struct slice prefix, struct err *e)
+{
+	size_t n;
+	struct watch **at = find(c, id, &n);
+	struct watch *w;
+
+	if (*at != NULL)
+		return err_set(e, ERR_CONFLICT,
+		    "this connection has a watch with that request id");
+	if (n == WATCHES_PER_CONN)
+		return err_set(e, ERR_LIMIT,
+		    "a connection can have no more than %d watches",
+		    WATCHES_PER_CONN);
+	if ((w = calloc(1, sizeof(*w) + id.len + prefix.len)) == NULL)
+		return err_nomem(e);
+	memcpy(w->bytes, id.ptr, id.len);
+	w->id = slice_of(w->bytes, id.len);
+	w->prefix = slice_of(w->bytes + id.len, prefix.len);
+	if (prefix.len > 0)
+		memcpy(w->bytes + id.len, prefix.ptr, prefix.len);
+	w->conn = c;
+	w->topic = topic;
+	*at = w;
+	c->n_listens++;
+	link_watch(w);
+	return 0;
+}
+
+static void
+remove_watch(struct watch **at)
+{
+	struct watch *w = *at;
+
+	*at = w->next_of_conn;
+	w->conn->n_listens--;
+	unlink_watch(w);
+	free(w);
+}
+
+int
+watch_remove(struct conn *c, struct slice id, struct err *e)
+{
+	size_t n;
+	struct watch **at = find(c, id, &n);
+
+	if (*at == NULL)
+		return err_set(e, ERR_NOT_FOUND, "no such watch");
+	conn_settle_events(c);
+	remove_watch(at);
+	return 0;
+}
+
+void
+watch_remove_all(struct conn *c)
+{
+	while (c->watches != NULL)
+		remove_watch(&c->watches);
+}
+
+void
+watch_put_dropped(struct conn *c, struct buf *out)
+{
+	for (struct watch *w = c->watches; w != NULL; w = w->next_of_conn) {
+		if (w->dropped == 0)
+			continue;
+		reply_begin(out, w->id);
+		reply_str(out, "EVENT");
+		reply_str(out, "dropped");
+		reply_u64(out, w->dropped);
+		reply_end(out);
+		w->dropped = 0;
+	}
+}
+
+bool
+watch_wanted(const struct server *s, enum watch_topic topic)
+{
+	return s->watches.first[topic] != NULL;
+}
+
+struct buf *
+watch_begin(struct server *s, enum watch_topic topic)
+{
+	struct buf *row = &s->watches.row;
+
+	s->watches.topic = topic;
+	buf_clear(row);
+	reply_str(row, "EVENT");
+	reply_str(row, watch_topic_word(topic));
+	reply_i64(row, os->wall_ns());
+	return row;
+}
+
+static bool
+in_namespace(const struct conn *c, struct slice subject)
+{
+	return c->token == NULL || auth_allows_name(c->token, subject);
+}
+
+static void
+send_row(struct watch *w, struct slice row)
+{
+	struct buf *out = conn_event(w->conn);
+
+	if (out == NULL) {
+		w->dropped++;
+		return;
+	}
+	reply_begin(out, w->id);
+	buf_add_byte(out, ' ');
+	buf_add_slice(out, row);
+	reply_end(out);
+}
+
+void
+watch_end(struct server *s, struct slice subject, watch_visible_cb *visible)
+{
+	const struct buf *row = &s->watches.row;
+	struct watch *w = s->watches.first[s->watches.topic];
+
+	if (visible == NULL)
+		visible = in_namespace;
+	for (; w != NULL; w = w->next) {
+		if (!slice_has_prefix(subject, w->prefix) ||
+		    !visible(w->conn, subject))
+			continue;
+		if (row->failed)
+			w->dropped++; /* no memory for it */
+		else
+			send_row(w, buf_slice(row));
+	}
+}
+
+static const char *
+execution_word(const struct sched_event *event)
+{
+	switch (event->kind) {
+	case SCHED_QUEUED:
+		return "queued";
+	case SCHED_STARTED:
+		return "running";
+	case SCHED_STOPPING:
+		return "stopping";
+	case SCHED_ENDED:
+		return run_outcome_word(
+		    event->run == NULL ? RUN_FAILURE : event->run->outcome);
+	default:
+		return NULL;
+	}
+}
+
+void
+watch_execution(struct server *s, const struct sched_event *event)
+{
+	const char *word = execution_word(event);
+	const struct run *run = event->run;
+	struct buf *row;
+
+	if (word == NULL || !watch_wanted(s, WATCH_EXECUTIONS))
+		return;
+	row = watch_begin(s, WATCH_EXECUTIONS);
+	reply_u64(row, event->execution_id);
+	reply_word(row, event->job);
+	reply_str(row, event->rule == NULL ? "-" : event->rule);
+	reply_str(row, word);
+	reply_u64(row, event->attempt);
+	if (run == NULL || run->exit == RUN_EXIT_NONE)
+		reply_str(row, "-");
+	else
+		reply_i64(row, run->exit);
+	watch_end(s, event->job, NULL);
+}
+
+static bool
+everybody(const struct conn *c, struct slice subject)
+{
+	(void)c;
+	(void)subject;
+	return true;
+}
+
+void
+watch_health(struct server *s)
+{
+	if (!watch_wanted(s, WATCH_HEALTH))
+		return;
+	for (int i = 0; i < HEALTH_SECTION_COUNT; i++) {
+		enum health_section section = (enum health_section)i;
+		struct slice word = slice_str(health_section_word(section));
+		struct buf *row = watch_begin(s, WATCH_HEALTH);
+
+		reply_word(row, word);
+		reply_str(row, health_status_word(health_of(s, section)));
+		watch_end(s, word, everybody);
+	}
+}

@@ -1,0 +1,62 @@
+/*
+ * WATCH: what happens is told to the connections that asked for it, one line
+ * an event, without being asked again. A connection that reads too slowly
+ * loses events and is told how many.
+ *
+ * To tell of something: if watch_wanted, put the fields into what watch_begin
+ * gives, then watch_end. Main thread.
+ */
+#ifndef MONITOR_WATCH_H
+#define MONITOR_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+#include "request.h"
+#include "sched.h"
+#include "slice.h"
+
+struct conn;
+struct server;
+struct watch;
+
+#define WATCHES_PER_CONN 64
+
+struct watches {
+	struct watch *first[WATCH_TOPIC_COUNT];
+	struct buf row; /* the event being made */
+	enum watch_topic topic;
+};
+
+void watches_fini(struct watches *w);
+
+/* WATCH: 0, or -1 with ERR_CONFLICT (there is one with that request id),
+ * ERR_LIMIT. */
+int watch_add(struct conn *c, struct slice id, enum watch_topic topic,
+    struct slice prefix, struct err *e);
+/* UNWATCH: 0, or -1 with ERR_NOT_FOUND. */
+int watch_remove(struct conn *c, struct slice id, struct err *e);
+/* The connection is closed. */
+void watch_remove_all(struct conn *c);
+/* Events that wait are about to be sent: tell what was lost behind them. */
+void watch_put_dropped(struct conn *c, struct buf *out);
+
+bool watch_wanted(const struct server *s, enum watch_topic topic);
+/* A row with `EVENT <topic> <now>`, for the fields to be added. */
+struct buf *watch_begin(struct server *s, enum watch_topic topic);
+/*
+ * Send it to all that watch the topic with a prefix of `subject` and may see
+ * it: as `visible` says; NULL: when the subject is inside their namespace.
+ */
+typedef bool watch_visible_cb(const struct conn *c, struct slice subject);
+void watch_end(struct server *s, struct slice subject,
+    watch_visible_cb *visible);
+
+/* What becomes of executions. */
+void watch_execution(struct server *s, const struct sched_event *event);
+/* The status of each part, on a poll. */
+void watch_health(struct server *s);
+
+#endif

@@ -54,6 +54,14 @@ put_record(struct buf *out, unsigned i)
 	set.job = slice_str(name);
 	if (i % 3 == 0)
 		set.payload = slice_str(payload);
+	if (i % 10 == 4) {
+		struct record_entry entry = { .kind = ENTRY_ALERT,
+			.id = set.job,
+			.value = slice_str(payload) };
+
+		record_put_entry(out, RECORD_ENTRY_SET, &entry);
+		return;
+	}
 	if (i % 10 == 9) {
 		size_t start = record_begin(out);
 

@@ -74,8 +74,10 @@ decode(const struct record *r)
 {
 	const char *end = r->payload.ptr + r->payload.len;
 	struct slice subject = record_subject(r->type, r->payload);
+	struct record_entry entry;
 	struct record_set set;
 	struct record_run run;
+	struct err e;
 
 	check(subject.len == 0 || subject.ptr + subject.len <= end,
 	    "the subject lies in the payload");
@@ -86,6 +88,17 @@ decode(const struct record *r)
 	for (int type = RECORD_JOB_TRIGGER; type <= RECORD_JOB_FINISH; type++)
 		if (record_get_run((enum record_type)type, r->payload, &run))
 			check(run.job.len > 0, "a job has a name");
+	for (int type = RECORD_ENTRY_SET; type <= RECORD_ENTRY_REMOVE; type++) {
+		if (record_get_entry((enum record_type)type, r->payload, &entry,
+			&e) == -1)
+			continue;
+		check(entry.kind > 0 && entry.kind < ENTRY_KIND_END, "kind");
+		check(entry.id.len > 0, "an entry has a name");
+		check(entry.value.len <= ENTRY_VALUE_MAX, "a value's length");
+		check(type == RECORD_ENTRY_REMOVE ||
+			entry.value.ptr + entry.value.len == end,
+		    "the value is the rest");
+	}
 }
 
 static void

@@ -206,6 +206,18 @@ log_rule(struct log_maker *m, const char *rule, const char *pattern,
 }
 
 void
+log_entry(struct log_maker *m, enum entry_kind kind, const char *id,
+    const char *value)
+{
+	struct record_entry entry = { .kind = kind, .id = slice_str(id) };
+
+	if (value != NULL)
+		entry.value = slice_str(value);
+	record_put_entry(&m->group,
+	    value == NULL ? RECORD_ENTRY_REMOVE : RECORD_ENTRY_SET, &entry);
+}
+
+void
 log_commit(struct log_maker *m)
 {
 	struct err e;
@@ -237,6 +249,22 @@ log_kill(struct log_maker *m)
 
 /* --- images --- */
 
+static void
+add_entry(struct image_writer *w, enum entry_kind kind, const char *id,
+    const char *value)
+{
+	struct image_entry entry = { .kind = IMAGE_ENTRIES };
+	struct buf payload = { 0 };
+	struct err e;
+
+	record_put_u8(&payload, (unsigned)kind);
+	record_put_name(&payload, slice_str(id));
+	record_put_text(&payload, slice_str(value));
+	entry.payload = buf_slice(&payload);
+	assert_int_equal(image_add(w, &entry, &e), 0);
+	buf_free(&payload);
+}
+
 void
 make_image(const char *path, unsigned char id, uint64_t last_seq,
     const char *prefix, unsigned n)
@@ -264,5 +292,8 @@ make_image(const char *path, unsigned char id, uint64_t last_seq,
 		entry.run.phase = i % 5 == 4 ? PHASE_EXECUTED : PHASE_PLANNED;
 		assert_int_equal(image_add(w, &entry, &e), 0);
 	}
+	add_entry(w, ENTRY_THRESHOLD, "cpu", "80");
+	add_entry(w, ENTRY_THRESHOLD, "disk", "85");
+	add_entry(w, ENTRY_ALERT, "cpu", "raised at\n5");
 	assert_int_equal(image_finish(w, 7, &bytes, &e), 0);
 }

@@ -56,6 +56,9 @@ void rule_payload(struct buf *out, const char *rule, const char *pattern,
     const char *words, bool paused);
 void log_rule(struct log_maker *m, const char *rule, const char *pattern,
     const char *words, bool paused);
+/* An entry; value NULL: its removal. */
+void log_entry(struct log_maker *m, enum entry_kind kind, const char *id,
+    const char *value);
 /* Append the group. */
 void log_commit(struct log_maker *m);
 /* Append what is left, mark the end, close. */
@@ -63,7 +66,8 @@ void log_end(struct log_maker *m);
 /* Close as a server does that is killed: without a mark. */
 void log_kill(struct log_maker *m);
 
-/* An image of n jobs `<prefix><number>`, due one second apart, and one rule. */
+/* An image of n jobs `<prefix><number>`, due one second apart, a rule `r`, and
+ * the entries `cpu` and `disk`, thresholds, and `cpu`, an alert. */
 void make_image(const char *path, unsigned char id, uint64_t last_seq,
     const char *prefix, unsigned n);
 

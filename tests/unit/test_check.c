@@ -337,7 +337,8 @@ test_contents(void **state)
 {
 	static const enum record_type types[] = { RECORD_JOB_SET,
 		RECORD_JOB_TRIGGER, RECORD_JOB_START, RECORD_JOB_FINISH,
-		RECORD_RULE_SET, RECORD_RULE_PAUSE };
+		RECORD_RULE_SET, RECORD_RULE_PAUSE, RECORD_ENTRY_SET,
+		RECORD_ENTRY_REMOVE };
 	const char *path = folder_path(*state, "log");
 	struct record_run run = { .job = slice_str("a") };
 	struct log_maker m;
@@ -357,8 +358,17 @@ test_contents(void **state)
 	log_run(&m, RECORD_JOB_FINISH, &run);
 	log_name(&m, RECORD_JOB_REMOVE, "a");
 	log_name(&m, RECORD_RULE_REMOVE, "r");
+	log_entry(&m, ENTRY_ALERT, "a", "");
+	log_entry(&m, ENTRY_ALERT, "a", NULL);
 	log_end(&m);
 	assert_int_equal(check_alone(path, false), CHECK_FINE);
+	expect_said("1 entry_set, 1 entry_remove)");
+	log_begin(&m, path, 1, 1);
+	log_entry(&m, ENTRY_KIND_END, "a", "from a newer version");
+	log_end(&m);
+	assert_int_equal(check_alone(path, false), CHECK_DAMAGED);
+	expect_said("record 1: entries of kind");
+	expect_said("are not known to this program");
 }
 
 /* --- several files --- */
@@ -459,7 +469,7 @@ test_image(void **state)
 	make_image(path, 1, 77, "j", 1000);
 	assert_int_equal(check_alone(path, false), CHECK_FINE);
 	expect_said("image of log 01010101010101010101010101010101, up to "
-		    "record 77, 1 rule, 1000 jobs, ");
+		    "record 77, 1 rule, 1000 jobs, 3 other entries, ");
 	expect_said(": ok\n");
 }
 
@@ -479,7 +489,8 @@ test_image_blocks(void **state)
 	n_blocks = find_blocks(path, at, 64);
 	assert_true(n_blocks > 5);
 	bytes = file_read(path, &n);
-	for (size_t b = 1; b + 1 < n_blocks; b++) {
+	/* Those with jobs: the rule comes before them, entries behind. */
+	for (size_t b = 1; b + 2 < n_blocks; b++) {
 		for (size_t i = 0; i < sizeof(bytes_in) / sizeof(bytes_in[0]);
 		     i++) {
 			size_t bit = ((size_t)at[b] + bytes_in[i]) * 8 + 1;
@@ -502,6 +513,22 @@ test_image_blocks(void **state)
 		}
 	}
 	free(bytes);
+}
+
+static void
+test_image_entries_block(void **state)
+{
+	const char *path = folder_path(*state, "log.base");
+	off_t at[64] = { 0 };
+	size_t n_blocks;
+
+	make_image(path, 1, 77, "j", 10);
+	n_blocks = find_blocks(path, at, 64);
+	flip_file(path, ((size_t)at[n_blocks - 2] + 20) * 8);
+	assert_int_equal(check_alone(path, true), CHECK_MENDED);
+	expect_said("3 entries lost, behind j000009");
+	assert_int_equal(check_alone(path, false), CHECK_FINE);
+	expect_said("1 rule, 10 jobs, 0 other entries");
 }
 
 static void
@@ -637,6 +664,7 @@ main(void)
 		FOLDER_TEST(test_image_and_log),
 		FOLDER_TEST(test_image),
 		FOLDER_TEST(test_image_blocks),
+		FOLDER_TEST(test_image_entries_block),
 		FOLDER_TEST(test_image_says_what_is_lost),
 		FOLDER_TEST(test_image_cut),
 		FOLDER_TEST(test_image_header),

@@ -439,6 +439,10 @@ make_three(struct folder *f)
 	log_set(&m, "new.13");
 	log_name(&m, RECORD_RULE_REMOVE, "r");
 	log_rule(&m, "q", "n", "direct\t/bin/true\t--\tretries=2", true);
+	log_entry(&m, ENTRY_THRESHOLD, "cpu", "90");
+	log_entry(&m, ENTRY_THRESHOLD, "disk", NULL);
+	log_entry(&m, ENTRY_INTEGRATION, "i", "exec probe \"a b\"");
+	log_entry(&m, ENTRY_HISTORY, "1", "\x01");
 	log_end(&m);
 }
 
@@ -482,7 +486,9 @@ test_compact(void **state)
 	    "RULE PAUSE q\n"
 	    "SET j000001 4102444801000000000\n"
 	    "SET j000002 4102444802000000000\n"
-	    "SET new.13 " T "\n");
+	    "SET new.13 " T "\n"
+	    "ALERT SET cpu 90\n"
+	    "INTEGRATION SET i exec probe \"a b\"\n");
 	call_fini(&c);
 	call_init(&c);
 	c.options.compact = c.options.json = true;
@@ -491,6 +497,44 @@ test_compact(void **state)
 				   folder_path(*state, "log"), NULL),
 	    "{\"type\":\"set\",\"identifier\":\"j000001\",\"execution\":"
 	    "4102444801000000000,\"status\":\"triggered\"}\n"));
+	assert_non_null(strstr(c.text,
+	    "{\"type\":\"entry_set\",\"identifier\":\"cpu\","
+	    "\"kind\":\"alert\",\"value\":\"raised at\\u000a5\"}\n"
+	    "{\"type\":\"entry_set\",\"identifier\":\"i\","
+	    "\"kind\":\"integration\",\"value\":\"exec probe "
+	    "\\\"a b\\\"\"}\n"
+	    "{\"type\":\"entry_set\",\"identifier\":\"1\","
+	    "\"kind\":\"history\",\"value\":\"\\u0001\"}\n"));
+	call_fini(&c);
+}
+
+static void
+test_all_entries(void **state)
+{
+	struct call c;
+
+	make_three(*state);
+	call_init(&c);
+	c.options.all = true;
+	assert_non_null(
+	    strstr(dump_of(&c, folder_path(*state, "log.base"), NULL),
+		"- ALERT SET cpu 80\n"
+		"- ALERT SET disk 85\n"
+		"- ENTRY SET alert cpu \"raised at\\n5\"\n"));
+	call_fini(&c);
+	call_init(&c);
+	c.options.all = true;
+	assert_non_null(strstr(dump_of(&c, folder_path(*state, "log"), NULL),
+	    "16 ALERT SET cpu 90\n"
+	    "17 ALERT REMOVE disk\n"
+	    "18 INTEGRATION SET i exec probe \"a b\"\n"
+	    "19 ENTRY SET history 1 \"\\x01\"\n"));
+	call_fini(&c);
+	call_init(&c);
+	c.options.all = c.options.json = true;
+	assert_non_null(strstr(dump_of(&c, folder_path(*state, "log"), NULL),
+	    "{\"type\":\"entry_remove\",\"seq\":17,"
+	    "\"identifier\":\"disk\",\"kind\":\"threshold\"}\n"));
 	call_fini(&c);
 }
 
@@ -869,6 +913,7 @@ main(void)
 		FOLDER_TEST(test_image_runs),
 		FOLDER_TEST(test_files_of_one_log),
 		FOLDER_TEST(test_compact),
+		FOLDER_TEST(test_all_entries),
 		FOLDER_TEST(test_compact_order),
 		FOLDER_TEST(test_compact_recurring),
 		FOLDER_TEST(test_damage),

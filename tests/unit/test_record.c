@@ -392,6 +392,73 @@ a_run_goes_through_its_phases(void **state)
 	assert_int_equal(j.due_ns, 500);
 }
 
+static void
+put_entry(enum record_type type, unsigned kind, size_t id_len, size_t value_len)
+{
+	static char bytes[ENTRY_VALUE_MAX + 1];
+	struct record_entry entry = { .kind = (enum entry_kind)kind,
+		.id = slice_of(bytes, id_len),
+		.value = slice_of(bytes, value_len) };
+
+	buf_clear(&out);
+	record_put_entry(&out, type, &entry);
+	assert_false(out.failed);
+}
+
+/* What record_get_entry says of the record in `out`, cut by `less` bytes. */
+static int
+get_entry(enum record_type type, size_t less, struct record_entry *entry)
+{
+	struct err e;
+
+	return record_get_entry(type,
+	    slice_of(out.ptr + RECORD_HEADER_LEN,
+		out.len - RECORD_HEADER_LEN - less),
+	    entry, &e);
+}
+
+static void
+an_entry_comes_back(void **state)
+{
+	static const struct {
+		enum record_type type;
+		unsigned kind;
+		size_t id_len, value_len;
+		int rc;
+	} cases[] = {
+		{ RECORD_ENTRY_SET, 1, 1, 0, 0 },
+		{ RECORD_ENTRY_SET, ENTRY_KIND_END - 1, 255, ENTRY_VALUE_MAX,
+		    0 },
+		{ RECORD_ENTRY_REMOVE, 1, 255, 0, 0 },
+		{ RECORD_ENTRY_SET, 0, 1, 0, -1 },
+		{ RECORD_ENTRY_REMOVE, ENTRY_KIND_END, 1, 0, -1 },
+		{ RECORD_ENTRY_SET, 255, 1, 0, -1 },
+		{ RECORD_ENTRY_SET, 1, 0, 5, -1 },
+		{ RECORD_ENTRY_REMOVE, 1, 0, 0, -1 },
+		{ RECORD_ENTRY_SET, 1, 1, ENTRY_VALUE_MAX + 1, -1 },
+	};
+	struct record_entry entry;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		enum record_type type = cases[i].type;
+
+		put_entry(type, cases[i].kind, cases[i].id_len,
+		    cases[i].value_len);
+		assert_int_equal(get_entry(type, 0, &entry), cases[i].rc);
+		if (cases[i].rc == -1)
+			continue;
+		assert_int_equal(entry.kind, cases[i].kind);
+		assert_int_equal(entry.id.len, cases[i].id_len);
+		assert_int_equal(entry.value.len, cases[i].value_len);
+		for (size_t n = out.len - RECORD_HEADER_LEN; n > 0; n--)
+			assert_int_equal(get_entry(type, n, &entry), -1);
+	}
+	/* One for the other. */
+	put_entry(RECORD_ENTRY_SET, 1, 3, 3);
+	assert_int_equal(get_entry(RECORD_ENTRY_REMOVE, 0, &entry), -1);
+}
+
 int
 main(void)
 {
@@ -402,6 +469,7 @@ main(void)
 		TEST(a_set_is_these_bytes),
 		TEST(a_set_comes_back),
 		TEST(a_run_comes_back),
+		TEST(an_entry_comes_back),
 		TEST(a_payload_has_its_length),
 		TEST(unknown_flags_and_empty_names_are_refused),
 		TEST(a_record_is_short_bad_or_valid),

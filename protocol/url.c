@@ -162,7 +162,7 @@ default_port(struct slice scheme)
 void
 url_put_endpoint(struct buf *out, struct slice text)
 {
-	struct url u;
+	struct url u = { .host = slice_str("") };
 	struct err e;
 	bool v6;
 
@@ -174,8 +174,9 @@ url_put_endpoint(struct buf *out, struct slice text)
 	for (size_t i = 0; i < u.host.len; i++) {
 		char c = u.host.ptr[i];
 
-		buf_add_byte(out,
-		    c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c | 0x20);
+		buf_add_byte(out, c);
 	}
 	buf_add_str(out, v6 ? "]:" : ":");
 	buf_add_u64(out, u.port != 0 ? u.port : default_port(u.scheme));

@@ -52,8 +52,10 @@ handle_break(struct tick *t)
 	net_close(&t->net);
 	wipe(&t->out);
 	buf_free(&t->in);
+	buf_free(&t->events);
 	t->ok = (struct tick_row){ 0 };
-	t->out_pos = t->in_pos = t->in_scan = 0;
+	t->out_pos = t->in_pos = t->in_scan = t->events_pos = 0;
+	t->events_lost = 0;
 	t->next_id = t->reply_id = 1;
 	return -1;
 }
@@ -171,6 +173,12 @@ tick_is_open(const struct tick *t)
 	return t->net.fd != -1;
 }
 
+int
+tick_fd(const struct tick *t)
+{
+	return t->net.fd;
+}
+
 enum tick_error
 tick_err(const struct tick *t)
 {
@@ -281,17 +289,16 @@ take_line(struct tick *t, char **line, size_t *n)
 	return 1;
 }
 
-/* The next line, waiting for it. It lives until the next call. */
-static int
-next_line(struct tick *t, int64_t deadline, char **line, size_t *n)
+int
+handle_line(struct tick *t, int64_t deadline, char **line, size_t *n)
 {
-	for (;;) {
+	for (bool looked = false;; looked = true) {
 		int have = take_line(t, line, n);
 		ssize_t r;
 
 		if (have != 0)
 			return have == 1 ? 0 : -1;
-		if (net_mono_ns() >= deadline)
+		if (looked && net_mono_ns() >= deadline)
 			return failure_set(&t->failure, TICK_ERR_TIMEOUT,
 			    "the server did not answer in time");
 		if (send_some(t) == -1 || (r = receive_some(t)) == -1)
@@ -307,10 +314,10 @@ next_line(struct tick *t, int64_t deadline, char **line, size_t *n)
  * Replies.
  */
 
-/* The words of a line as the user sees them, each terminated. The byte after
- * a word is a blank, a closing quote or the line's end, all of it ours. */
-static enum tick_error
-make_row(struct tick *t, char *line, const struct reply_line *from,
+/* The byte after a word is a blank, a closing quote or the line's end, all of
+ * it ours. */
+enum tick_error
+handle_row(struct tick *t, char *line, const struct reply_line *from,
     struct tick_row *row)
 {
 	buf_clear(&t->words);
@@ -339,7 +346,7 @@ give_row(struct tick *t, const struct sink *sink, char *line,
 
 	if (sink->row == NULL)
 		return TICK_OK;
-	if ((e = make_row(t, line, from, &row)) != TICK_OK)
+	if ((e = handle_row(t, line, from, &row)) != TICK_OK)
 		return e;
 	t->busy = true;
 	e = sink->row(&row, sink->arg);
@@ -371,12 +378,11 @@ take_error(struct tick *t, const struct reply_line *line)
 	    "%.*s", (int)line->text.len, line->text.ptr);
 }
 
-/* A line that is not of this reply. 0 to go on, or -1. */
-static int
-take_foreign(struct tick *t, const struct reply_line *line)
+int
+handle_foreign(struct tick *t, const struct reply_line *line)
 {
 	if (line->kind == REPLY_EVENT)
-		return 0;
+		return events_keep(t, line);
 	/* Not about a request: the server turns the connection away. */
 	if (line->kind == REPLY_ERROR &&
 	    (line->id.len == 0 || slice_eq(line->id, slice_str("-")))) {
@@ -390,7 +396,7 @@ static int
 take_ok(struct tick *t, enum tick_error rows, char *text,
     const struct reply_line *line)
 {
-	enum tick_error e = make_row(t, text, line, &t->ok);
+	enum tick_error e = handle_row(t, text, line, &t->ok);
 
 	t->reply_id++;
 	if (e != TICK_OK)
@@ -405,11 +411,21 @@ take_ok(struct tick *t, enum tick_error rows, char *text,
 }
 
 int
+handle_parse(struct tick *t, char *text, size_t n, struct reply_line *line)
+{
+	struct err e;
+
+	if (reply_parse(text, n, &t->tokens, line, &e) == 0)
+		return 0;
+	return handle_break_with(t,
+	    e.code == ERR_LIMIT ? TICK_ERR_MEMORY : TICK_ERR_PROTOCOL);
+}
+
+int
 handle_read(struct tick *t, const struct sink *sink, int64_t deadline_mono_ns)
 {
 	enum tick_error rows = TICK_OK;
 	struct reply_line line;
-	struct err e;
 	char id[24], *text = NULL;
 	size_t n = 0;
 
@@ -417,16 +433,16 @@ handle_read(struct tick *t, const struct sink *sink, int64_t deadline_mono_ns)
 	if (send_some(t) == -1)
 		return handle_break(t);
 	for (;;) {
-		if (next_line(t, deadline_mono_ns, &text, &n) == -1)
+		if (handle_line(t, deadline_mono_ns, &text, &n) == -1)
 			return handle_break(t);
-		if (reply_parse(text, n, &t->tokens, &line, &e) == -1)
-			return handle_break_with(t,
-			    e.code == ERR_LIMIT ? TICK_ERR_MEMORY
-						: TICK_ERR_PROTOCOL);
+		if (handle_parse(t, text, n, &line) == -1)
+			return -1;
 		if (!slice_eq(line.id, slice_str(id))) {
-			if (take_foreign(t, &line) == -1)
+			if (handle_foreign(t, &line) == -1)
 				return -1;
-		} else if (line.kind == REPLY_OK) {
+			continue; /* no sign that the reply goes on */
+		}
+		if (line.kind == REPLY_OK) {
 			return take_ok(t, rows, text, &line);
 		} else if (line.kind == REPLY_ERROR) {
 			t->reply_id++;

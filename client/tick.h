@@ -125,6 +125,10 @@ void tick_close(struct tick *t);
 /* Whether the handle is connected, as far as is known without asking. */
 int tick_is_open(const struct tick *t);
 
+/* The handle's socket, to wait until it is readable in a loop of one's own;
+ * -1 when closed. Reading and writing it is the library's. */
+int tick_fd(const struct tick *t);
+
 /* Of the latest call: what went wrong, as a number, as one word ("ok",
  * "not_found", "timeout") and as a message for people. The strings belong to
  * the handle and live until its next call. */
@@ -319,6 +323,44 @@ typedef int tick_rule_cb(const struct tick_rule *rule, void *arg);
 /* Every rule whose identifier begins with prefix (NULL or "": all), in
  * ascending order of bytes. */
 int tick_rules(struct tick *t, const char *prefix, tick_rule_cb *cb, void *arg);
+
+/*
+ * Watching: the server pushes events, which answer no request. They are read
+ * with tick_next_event, in the order in which they came; those that come while
+ * another call waits for its reply are kept, up to TICK_EVENTS_MAX_BYTES.
+ */
+
+#define TICK_EVENTS_MAX_BYTES ((size_t)1 << 20)
+
+struct tick_event {
+	uint64_t watch; /* what tick_watch gave */
+
+	/* The topic. "dropped": events of this watch were lost, since we were
+	 * too slow (watch 0: of any watch, in this library); their number is
+	 * the only field, and time_ns is 0. */
+	const char *topic;
+
+	int64_t time_ns;
+	struct tick_row fields; /* what tick-protocol(7) lists for the topic */
+};
+
+/* Watch a topic: "jobs", "executions", "alerts", "breakers", "health",
+ * "audit"; only what begins with prefix (NULL or "": all). *watch, unless
+ * NULL, is its number in events and for tick_unwatch. */
+int tick_watch(struct tick *t, const char *topic, const char *prefix,
+    uint64_t *watch);
+
+/* No further events come; those already kept are still handed out. */
+int tick_unwatch(struct tick *t, uint64_t watch);
+
+/*
+ * The next event, waiting for it at most timeout_ms (0: do not wait,
+ * negative: no limit). 0 with *event, or with NULL when none has come, which
+ * is no error; or -1. The event lives until the next call. Replies of
+ * appended requests must have been read (TICK_ERR_USAGE).
+ */
+int tick_next_event(struct tick *t, const struct tick_event **event,
+    int timeout_ms);
 
 #ifdef __cplusplus
 }

@@ -6,9 +6,12 @@
  * (H1) Replies come in the order of requests, so the reply read next is that
  *	of request `reply_id`, and `next_id - reply_id` replies are pending.
  * (H2) net.fd is -1 if and only if the handle is closed; then nothing is
- *	pending, `out` and `in` are empty and `failure` is what closed it.
+ *	pending, `out`, `in` and `events` are empty and `failure` is what
+ *	closed it.
  * (H3) in.ptr[0 .. in_pos) is consumed, [in_pos .. in_scan) holds no newline,
  *	and what lies beyond in_pos is moved only before a read.
+ * (H4) events.ptr[events_pos ..) holds whole lines. While events_lost is not
+ *	0 none is added, so what was lost came after all of them.
  */
 #ifndef CLIENT_TICK_INTERNAL_H
 #define CLIENT_TICK_INTERNAL_H
@@ -49,6 +52,11 @@ struct tick {
 	struct tokens tokens; /* scratch of reply_parse */
 	struct buf words;     /* scratch: struct tick_word of a row */
 
+	struct buf events;    /* lines that came while a reply was waited for */
+	size_t events_pos;    /* handed out up to here */
+	uint64_t events_lost; /* since `events` was full */
+	struct tick_event event; /* what tick_next_event returned */
+
 	uint64_t next_id;
 	uint64_t reply_id;
 };
@@ -64,6 +72,28 @@ int handle_break(struct tick *t);
 
 /* A failure that the server's bytes or our memory caused, then break. */
 int handle_break_with(struct tick *t, enum tick_error code);
+
+/* The next line, waiting for it; it lives until the next call. 0, or -1 with
+ * t->failure and nothing closed: TICK_ERR_TIMEOUT has taken nothing. What is
+ * there already is read even when the deadline is past. */
+int handle_line(struct tick *t, int64_t deadline_mono_ns, char **line,
+    size_t *n);
+
+/* reply_parse with our scratch. 0, or -1 and the handle broken. */
+int handle_parse(struct tick *t, char *text, size_t n, struct reply_line *line);
+
+/* The words of a parsed line as the user sees them, each terminated, in
+ * t->words. TICK_OK or TICK_ERR_MEMORY. */
+enum tick_error handle_row(struct tick *t, char *line,
+    const struct reply_line *from, struct tick_row *row);
+
+/* A line that is not of the reply being read: events are kept. 0 to go on,
+ * or -1 and the handle broken. */
+int handle_foreign(struct tick *t, const struct reply_line *line);
+
+/* Keep an event for tick_next_event, or count it as lost. 0, or -1 and the
+ * handle broken. */
+int events_keep(struct tick *t, const struct reply_line *line);
 
 /*
  * Append one request: open, its words, end. Memory is looked at in

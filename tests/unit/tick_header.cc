@@ -23,6 +23,9 @@ main()
 	int r = tick_set(t, "job", TICK_DUE_NOW, &set);
 	r += tick_call_rows(t, words, 1, count, &n);
 	r += tick_query(t, nullptr, &query, nullptr, nullptr);
+	const tick_event *event;
+	r += tick_watch(t, "jobs", nullptr, nullptr);
+	r += tick_next_event(t, &event, 0);
 	tick_close(t);
 	return r == 0 && tick_err(t) == TICK_OK ? 0 : 1;
 }

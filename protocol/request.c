@@ -418,6 +418,7 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 	case CMD_RULE_PAUSE:
 	case CMD_RULE_RESUME:
 	case CMD_REMOVERULE:
+	case CMD_HEALTH_AGENT:
 		return read_name(r, "rule", e);
 	case CMD_EXECUTIONS:
 	case CMD_LISTRULES:

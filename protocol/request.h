@@ -105,7 +105,7 @@ struct request {
 		struct request_watch watch;
 		/* The one identifier: GET, INFO, REMOVE, RUN, RULE GET, RULE
 		 * OPTIONS (its pairs are args from 1 on), RULE PAUSE, RULE
-		 * RESUME, REMOVERULE. */
+		 * RESUME, REMOVERULE, HEALTH AGENT. */
 		struct slice name;
 		/* AUTH secret, PING word, EXECUTIONS and LISTRULES
 		 * prefix, BACKUP path, UNWATCH request id; ptr NULL when not

@@ -21,6 +21,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "agents.h"
 #include "conn.h"
 #include "dispatch.h"
 #include "listener.h"
@@ -87,6 +88,13 @@ observe(void *ctx, const struct sched_event *event)
 	struct server *s = ctx;
 
 	monitor_observe(&s->monitor, event);
+}
+
+static void
+rule_removed(void *ctx, struct rule *rule)
+{
+	(void)ctx;
+	agents_forget(rule);
 }
 
 static uint64_t
@@ -468,6 +476,7 @@ open_scheduler(struct server *s, struct err *e)
 		.cancel = cancel_run,
 		.random = random_number,
 		.observe = observe,
+		.rule_removed = rule_removed,
 		.ctx = s,
 	};
 

@@ -2,8 +2,8 @@
 
 /* Below HISTOGRAM_STEPS each value has a bucket; from there on each power of
  * two has HISTOGRAM_STEPS of them. */
-static unsigned
-bucket_of(uint64_t value)
+unsigned
+histogram_bucket(uint64_t value)
 {
 	unsigned shift;
 
@@ -15,9 +15,8 @@ bucket_of(uint64_t value)
 	return shift * HISTOGRAM_STEPS + (unsigned)(value >> shift);
 }
 
-/* The largest value that belongs to a bucket. */
-static uint64_t
-bucket_end(unsigned bucket)
+uint64_t
+histogram_bucket_end(unsigned bucket)
 {
 	unsigned shift;
 
@@ -36,7 +35,7 @@ histogram_add(struct histogram *h, uint64_t value)
 	h->sum += value;
 	if (h->max < value)
 		h->max = value;
-	h->bucket[bucket_of(value)]++;
+	h->bucket[histogram_bucket(value)]++;
 }
 
 void
@@ -58,7 +57,7 @@ histogram_quantile(const struct histogram *h, double q)
 	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		seen += h->bucket[i];
 		if (seen > 0 && (double)seen >= q * (double)h->count) {
-			uint64_t end = bucket_end(i);
+			uint64_t end = histogram_bucket_end(i);
 
 			return end < h->max ? end : h->max;
 		}

@@ -14,6 +14,11 @@
 #define HISTOGRAM_BUCKETS \
 	((HISTOGRAM_VALUE_BITS - HISTOGRAM_STEP_BITS + 1) * HISTOGRAM_STEPS)
 
+/* The bucket of a value, below HISTOGRAM_BUCKETS, and the largest value that
+ * belongs to one: for who keeps counts of another size. */
+unsigned histogram_bucket(uint64_t value);
+uint64_t histogram_bucket_end(unsigned bucket);
+
 struct histogram {
 	uint64_t count;
 	uint64_t sum;

@@ -258,6 +258,7 @@ replace(struct rules *r, struct rule *old, struct rule *rule)
 	unlink_pattern(r, old);
 	rule->slot = old->slot;
 	rule->runtime = old->runtime;
+	rule->stats = old->stats;
 	r->slot[rule->slot] = rule;
 	link_pattern(r, rule);
 	rule_free(old);

@@ -25,7 +25,9 @@ struct rule {
 	struct rule_spec *spec; /* one reference */
 	uint32_t slot;
 	struct rule *next; /* same pattern, larger identifier */
-	void *runtime;	   /* the scheduler's, kept over RULE SET */
+	/* Kept over RULE SET; their owners free them when the rule goes. */
+	void *runtime; /* the scheduler's */
+	void *stats;   /* the monitor's */
 };
 
 struct rules {

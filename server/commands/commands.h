@@ -3,6 +3,7 @@
 #define COMMANDS_COMMANDS_H
 
 #include "dispatch.h"
+#include "listing.h"
 
 handler cmd_auth, cmd_ping, cmd_hello, cmd_help, cmd_whoami, cmd_quit;
 handler cmd_set, cmd_get, cmd_info, cmd_query, cmd_remove, cmd_run;
@@ -10,6 +11,7 @@ handler cmd_cancel, cmd_executions, cmd_history, cmd_output;
 handler cmd_rule_set, cmd_rule_get, cmd_rule_options;
 handler cmd_rule_pause, cmd_rule_resume, cmd_removerule, cmd_listrules;
 handler cmd_stat, cmd_health, cmd_health_background;
+handler cmd_health_agents, cmd_health_agent;
 handler cmd_watch, cmd_unwatch;
 handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
 
@@ -18,6 +20,13 @@ handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
 bool job_must_wait(struct conn *c, struct slice job, bool decides);
 /* The job of a request that only reads; NULL with *e. */
 const struct job *job_find(struct conn *c, struct slice id, struct err *e);
+/* Whether a rule lies in the client's namespace: identifier and pattern. */
+bool rule_visible(const struct conn *c, const struct rule *rule);
+/* The rule a request names; NULL with *e. */
+struct rule *rule_find(struct conn *c, struct slice id, struct err *e);
+/* Answer with a list that may have a row for each rule below a prefix. */
+int rules_list(struct conn *c, struct slice id, struct slice prefix,
+    listing_row *row, struct err *e);
 /* Append the word for how a run ended. */
 void put_exit(struct buf *out, const struct record_run *run);
 

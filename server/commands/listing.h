@@ -12,13 +12,16 @@
 #include "radix.h"
 #include "token.h"
 
+struct listing;
+
+/* The row of a leaf, if it has one. False when the list has all it may. */
+typedef bool listing_row(struct conn *c, struct listing *l, uint32_t leaf);
+
 struct listing {
 	struct stream stream; /* first */
 	const struct radix *index;
-	/* The identifier of a leaf, and its row, if it has one. False when
-	 * the list has all it may have. */
 	struct slice (*id_of)(const struct conn *c, uint32_t leaf);
-	bool (*row)(struct conn *c, struct listing *l, uint32_t leaf);
+	listing_row *row;
 	int status;    /* the caller's: which jobs */
 	uint64_t left; /* the caller's: rows that may still be shown */
 	bool after;    /* go on behind `from`, not at it */

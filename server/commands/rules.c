@@ -15,19 +15,16 @@ must_wait(struct conn *c, struct slice rule)
 	return true;
 }
 
-/* Whether the rule as it is lies in the client's namespace: identifier and
- * pattern both. */
-static bool
-visible(const struct conn *c, const struct rule *rule)
+bool
+rule_visible(const struct conn *c, const struct rule *rule)
 {
 	return c->token == NULL ||
 	    (auth_allows_name(c->token, rule_id(rule)) &&
 		auth_allows_name(c->token, rule_pattern(rule)));
 }
 
-/* The rule a request names; NULL with *e. */
-static struct rule *
-find(struct conn *c, struct slice id, struct err *e)
+struct rule *
+rule_find(struct conn *c, struct slice id, struct err *e)
 {
 	struct rule *rule;
 
@@ -183,7 +180,7 @@ put_options(struct buf *out, struct slice id, const struct rule_spec *spec)
 int
 cmd_rule_get(struct conn *c, const struct request *r, struct err *e)
 {
-	const struct rule *rule = find(c, r->u.name, e);
+	const struct rule *rule = rule_find(c, r->u.name, e);
 	struct buf *out;
 
 	if (rule == NULL)
@@ -251,7 +248,7 @@ cmd_rule_options(struct conn *c, const struct request *r, struct err *e)
 		return WAIT;
 	if (r->n_args > 1 && must_wait(c, r->u.name))
 		return WAIT;
-	if ((rule = find(c, r->u.name, e)) == NULL)
+	if ((rule = rule_find(c, r->u.name, e)) == NULL)
 		return FAILED;
 	if (r->n_args == 1) {
 		put_options(conn_reply(c), r->id, rule->spec);
@@ -274,7 +271,7 @@ pause_rule(struct conn *c, const struct request *r, bool paused, struct err *e)
 
 	if (must_wait(c, r->u.name))
 		return WAIT;
-	if (find(c, r->u.name, e) == NULL)
+	if (rule_find(c, r->u.name, e) == NULL)
 		return FAILED;
 	return conn_asked(c,
 	    store_rule_pause(c->server->store, r->u.name, paused, &w, e));
@@ -299,7 +296,7 @@ cmd_removerule(struct conn *c, const struct request *r, struct err *e)
 
 	if (must_wait(c, r->u.name))
 		return WAIT;
-	if (find(c, r->u.name, e) == NULL)
+	if (rule_find(c, r->u.name, e) == NULL)
 		return FAILED;
 	return conn_asked(c,
 	    store_rule_remove(c->server->store, r->u.name, &w, e));
@@ -317,24 +314,32 @@ list_rule(struct conn *c, struct listing *l, uint32_t slot)
 	const struct rule *rule =
 	    rules_by_slot(store_rules(c->server->store), slot);
 
-	if (visible(c, rule))
+	if (rule_visible(c, rule))
 		put_rule(conn_reply(c), l->stream.id, rule_id(rule),
 		    rule_pattern(rule), rule->spec);
 	return true;
 }
 
 int
-cmd_listrules(struct conn *c, const struct request *r, struct err *e)
+rules_list(struct conn *c, struct slice id, struct slice prefix,
+    listing_row *row, struct err *e)
 {
-	struct slice all = slice_of("", 0);
-	struct listing *l;
+	struct listing *l =
+	    listing_new(&store_rules(c->server->store)->by_id, id, prefix, e);
 
-	l = listing_new(&store_rules(c->server->store)->by_id, r->id,
-	    r->u.text.ptr == NULL ? all : r->u.text, e);
 	if (l == NULL)
 		return FAILED;
 	l->id_of = listed_id;
-	l->row = list_rule;
+	l->row = row;
 	listing_start(c, l);
 	return HANDLED;
+}
+
+int
+cmd_listrules(struct conn *c, const struct request *r, struct err *e)
+{
+	struct slice all = slice_of("", 0);
+
+	return rules_list(c, r->id, r->u.text.ptr == NULL ? all : r->u.text,
+	    list_rule, e);
 }

@@ -1,5 +1,6 @@
 #include "monitor.h"
 
+#include "agents.h"
 #include "server.h"
 #include "tstamp.h"
 
@@ -41,11 +42,12 @@ monitor_start(struct monitor *m)
 void
 monitor_fini(struct monitor *m)
 {
-	(void)m;
+	agents_fini(m->server);
 }
 
 void
 monitor_observe(struct monitor *m, const struct sched_event *event)
 {
+	agents_observe(m->server, event);
 	watch_execution(m->server, event);
 }

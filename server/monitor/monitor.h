@@ -5,6 +5,7 @@
  *	metrics       distributions and rates
  *	background    tasks that come again
  *	health        sections and their status
+ *	agents        how the executions of each rule go
  *
  * Main thread.
  */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agents.h"
 #include "conn.h"
 #include "health.h"
 #include "os.h"
@@ -267,6 +268,33 @@ everybody(const struct conn *c, struct slice subject)
 	return true;
 }
 
+static bool
+agent_visible(const struct conn *c, struct slice subject)
+{
+	const struct rule *rule =
+	    rules_find(store_rules(c->server->store), subject);
+
+	return in_namespace(c, subject) && in_namespace(c, rule_pattern(rule));
+}
+
+static void
+watch_agents(struct server *s)
+{
+	struct rules *rules = store_rules(s->store);
+
+	for (uint32_t i = 1; i < rules->n_slots; i++) {
+		const struct rule *rule = rules_by_slot(rules, i);
+		struct buf *row;
+
+		if (rule == NULL)
+			continue;
+		row = watch_begin(s, WATCH_HEALTH);
+		reply_str(row, "agent");
+		agents_put_words(row, s, rule);
+		watch_end(s, rule_id(rule), agent_visible);
+	}
+}
+
 void
 watch_health(struct server *s)
 {
@@ -281,4 +309,5 @@ watch_health(struct server *s)
 		reply_str(row, health_status_word(health_of(s, section)));
 		watch_end(s, word, everybody);
 	}
+	watch_agents(s);
 }

@@ -56,7 +56,7 @@ void watch_end(struct server *s, struct slice subject,
 
 /* What becomes of executions. */
 void watch_execution(struct server *s, const struct sched_event *event);
-/* The status of each part, on a poll. */
+/* The status of each part and of each agent, on a poll. */
 void watch_health(struct server *s);
 
 #endif

@@ -84,7 +84,8 @@ leave(struct sched *s, struct execution *x)
 		x->rule->n_ready--;
 	} else if (x->state == EXECUTION_STARTING ||
 	    x->state == EXECUTION_RUNNING) {
-		x->rule->n_running--;
+		if (--x->rule->n_running == 0)
+			s->n_busy_rules--;
 		s->n_inflight--;
 	}
 }
@@ -110,7 +111,8 @@ executions_enter(struct sched *s, struct execution *x,
 		break;
 	case EXECUTION_STARTING:
 	case EXECUTION_RUNNING:
-		x->rule->n_running++;
+		if (x->rule->n_running++ == 0)
+			s->n_busy_rules++;
 		s->n_inflight++;
 		list_add(&s->running, x);
 		break;
@@ -263,4 +265,22 @@ sched_list_next(struct sched_cursor *c, struct sched_row *row)
 	if (c->at != NULL)
 		c->at->n_cursors++;
 	return true;
+}
+
+size_t
+sched_rule_running(const struct rule *rule)
+{
+	const struct rule_state *state = rule->runtime;
+
+	return state == NULL ? 0 : (size_t)state->n_running;
+}
+
+struct slice
+sched_rule_job(const struct sched *s, const struct rule *rule)
+{
+	const struct execution *x = s->running.first;
+
+	while (x != NULL && x->rule != rule->runtime)
+		x = x->next;
+	return x == NULL ? slice_of(NULL, 0) : execution_job(x);
 }

@@ -112,7 +112,10 @@ void
 hold_rule_removed(void *ctx, struct rule *rule)
 {
 	struct rule_state *state = rule->runtime;
+	const struct sched *s = ctx;
 
+	if (s->options.rule_removed != NULL)
+		s->options.rule_removed(s->options.ctx, rule);
 	if (state == NULL)
 		return;
 	rule->runtime = NULL;

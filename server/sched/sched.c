@@ -487,4 +487,5 @@ sched_stats(const struct sched *s, struct sched_stats *out)
 {
 	out->inflight = s->n_inflight;
 	out->pending = s->ready.n + s->n_held + s->retries.n;
+	out->busy_rules = s->n_busy_rules;
 }

@@ -64,6 +64,8 @@ struct sched_options {
 	uint64_t (*random)(void *ctx);
 	/* May be NULL. Must not call the scheduler. */
 	void (*observe)(void *ctx, const struct sched_event *event);
+	/* A rule is about to be freed; likewise. */
+	void (*rule_removed)(void *ctx, struct rule *rule);
 	void *ctx;
 };
 
@@ -139,9 +141,15 @@ bool sched_idle(const struct sched *s);
 const char *sched_hold_word(struct sched *s, const struct job *job,
     int64_t now_ns);
 
+/* How many executions of a rule run, and the job of one of them (its ptr is
+ * NULL: of none), valid until the scheduler is called. */
+size_t sched_rule_running(const struct rule *rule);
+struct slice sched_rule_job(const struct sched *s, const struct rule *rule);
+
 struct sched_stats {
-	size_t pending;	 /* executions queued or held */
-	size_t inflight; /* executions running */
+	size_t pending;	   /* executions queued or held */
+	size_t inflight;   /* executions running */
+	size_t busy_rules; /* that have one running */
 };
 
 void sched_stats(const struct sched *s, struct sched_stats *out);

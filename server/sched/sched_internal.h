@@ -127,9 +127,10 @@ struct sched {
 	struct waitq overlaps;	 /* running, by when their job starts again */
 	struct rule_state *open; /* may let go of what they hold */
 	size_t n_held, n_inflight;
-	int64_t refused_ns; /* when to ask for the refused again; 0: none */
-	int64_t now_ns;	    /* the last tick */
-	bool retry_all;	    /* the clock was set back */
+	size_t n_busy_rules; /* with something in flight */
+	int64_t refused_ns;  /* when to ask for the refused again; 0: none */
+	int64_t now_ns;	     /* the last tick */
+	bool retry_all;	     /* the clock was set back */
 	bool draining;
 
 	/* All executions, in the order in which they were made. */

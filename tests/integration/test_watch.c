@@ -225,7 +225,9 @@ test_health(void **state)
 	struct wire w;
 
 	daemon_set(d, "health.polling_interval=100ms");
+	daemon_set(d, "alerts.raise_after=1000"); /* a busy machine is fine */
 	wire_start(&w, d);
+	wire_ask(&w, "r RULE SET r j. shell true", "r OK");
 	wire_ask(&w, "h WATCH health", "h OK");
 	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
 		char text[64];
@@ -233,6 +235,7 @@ test_health(void **state)
 		(void)snprintf(text, sizeof(text), "%s healthy", sections[i]);
 		expect_event(&w, "h EVENT health", text);
 	}
+	expect_event(&w, "h EVENT health", "agent r idle 0 0 0 stable");
 	wire_stop(&w, d);
 }
 

@@ -104,6 +104,7 @@ word_in_list(struct slice s, const char *const *list)
 
 static const char *const http_methods[] = { "GET", "POST", "PUT", "DELETE",
 	NULL };
+static const char *const http_probes[] = { "GET", "HEAD", NULL };
 static const char *const redis_verbs[] = { "PUBLISH", "RPUSH", "LPUSH", "SET",
 	NULL };
 
@@ -122,13 +123,20 @@ check_direct(const struct slice *args, size_t n, struct err *e)
 }
 
 static int
-check_http(const struct slice *args, size_t n, struct err *e)
+check_request(const struct slice *args, const char *const *methods,
+    struct err *e)
 {
-	(void)n;
-	if (word_in_list(args[0], http_methods) == NULL)
+	if (word_in_list(args[0], methods) == NULL)
 		return err_quote(e, ERR_INVALID, args[0],
 		    "unknown http method");
 	return check_url(args[1], "http", "https", e);
+}
+
+static int
+check_http(const struct slice *args, size_t n, struct err *e)
+{
+	(void)n;
+	return check_request(args, http_methods, e);
 }
 
 static int
@@ -185,6 +193,36 @@ check_agent(const struct slice *args, size_t n, struct err *e)
 	return n == 0 ? 0 : check_not_empty(args[0], "the executable", e);
 }
 
+static int
+check_http_probe(const struct slice *args, size_t n, struct err *e)
+{
+	(void)n;
+	return check_request(args, http_probes, e);
+}
+
+static int
+check_tcp_probe(const struct slice *args, size_t n, struct err *e)
+{
+	struct url u;
+
+	(void)n;
+	return url_split_address(args[0], &u, e);
+}
+
+static int
+check_redis_probe(const struct slice *args, size_t n, struct err *e)
+{
+	(void)n;
+	return check_url(args[0], "redis", "rediss", e);
+}
+
+static int
+check_amqp_probe(const struct slice *args, size_t n, struct err *e)
+{
+	(void)n;
+	return check_url(args[0], "amqp", "amqps", e);
+}
+
 #define NO_WORD (-1)
 
 static const struct form {
@@ -196,7 +234,7 @@ static const struct form {
 	int verb; /* which argument is of verbs */
 	const char *const *verbs;
 	const char *usage;
-} forms[RUNNER_COUNT] = {
+} forms[PROBE_END] = {
 	[RUNNER_SHELL] = { "shell", 1, 1, check_shell, NO_WORD, NO_WORD, NULL,
 	    "shell <command>" },
 	[RUNNER_DIRECT] = { "direct", 1, RULE_ARGS_MAX, check_direct, NO_WORD,
@@ -211,6 +249,16 @@ static const struct form {
 	    NULL, "awf <workflow> [--input k=v ...]" },
 	[RUNNER_AGENT] = { "agent", 0, RULE_ARGS_MAX, check_agent, NO_WORD,
 	    NO_WORD, NULL, "agent [executable args...]" },
+	[PROBE_HTTP] = { "http", 2, 2, check_http_probe, 1, 0, http_probes,
+	    "http <GET|HEAD> <url>" },
+	[PROBE_TCP] = { "tcp", 1, 1, check_tcp_probe, NO_WORD, NO_WORD, NULL,
+	    "tcp <host:port>" },
+	[PROBE_REDIS] = { "redis", 1, 1, check_redis_probe, 0, NO_WORD, NULL,
+	    "redis <url>" },
+	[PROBE_AMQP] = { "amqp", 1, 1, check_amqp_probe, 0, NO_WORD, NULL,
+	    "amqp <dsn>" },
+	[PROBE_EXEC] = { "exec", 1, RULE_ARGS_MAX, check_direct, NO_WORD,
+	    NO_WORD, NULL, "exec <path args...>" },
 };
 
 const char *
@@ -219,16 +267,23 @@ runner_word(enum runner r)
 	return forms[r].word;
 }
 
-int
-runner_parse(struct slice s)
+/* Which of the forms from `first` to before `end` a word names, or -1. */
+static int
+find_form(struct slice s, int first, int end)
 {
 	int i;
 
-	for (i = 0; i < RUNNER_COUNT; i++) {
+	for (i = first; i < end; i++) {
 		if (slice_eq(s, slice_str(forms[i].word)))
 			return i;
 	}
 	return -1;
+}
+
+int
+runner_parse(struct slice s)
+{
+	return find_form(s, 0, RUNNER_COUNT);
 }
 
 /* --- specs --- */
@@ -270,10 +325,30 @@ add_args(struct rule_spec *spec, const struct slice *args, size_t n,
 	return 0;
 }
 
+static struct rule_spec *
+spec_new(enum runner runner, const struct slice *args, size_t n, struct err *e)
+{
+	struct rule_spec *spec;
+
+	if (check_args(runner, args, n, e) == -1)
+		return NULL;
+	if ((spec = calloc(1, sizeof(*spec))) == NULL) {
+		(void)err_nomem(e);
+		return NULL;
+	}
+	spec->refs = 1;
+	spec->runner = runner;
+	rule_option_defaults(spec);
+	if (add_args(spec, args, n, e) == -1) {
+		rule_spec_unref(spec);
+		return NULL;
+	}
+	return spec;
+}
+
 struct rule_spec *
 rule_spec_parse(const struct slice *words, size_t n, struct err *e)
 {
-	struct rule_spec *spec;
 	int runner;
 
 	if (n == 0) {
@@ -284,20 +359,24 @@ rule_spec_parse(const struct slice *words, size_t n, struct err *e)
 		(void)err_quote(e, ERR_INVALID, words[0], "unknown runner");
 		return NULL;
 	}
-	if (check_args((enum runner)runner, words + 1, n - 1, e) == -1)
-		return NULL;
-	if ((spec = calloc(1, sizeof(*spec))) == NULL) {
-		(void)err_nomem(e);
+	return spec_new((enum runner)runner, words + 1, n - 1, e);
+}
+
+struct rule_spec *
+rule_spec_parse_probe(const struct slice *words, size_t n, struct err *e)
+{
+	int probe;
+
+	if (n == 0) {
+		(void)err_set(e, ERR_SYNTAX, "a probe is missing");
 		return NULL;
 	}
-	spec->refs = 1;
-	spec->runner = (enum runner)runner;
-	rule_option_defaults(spec);
-	if (add_args(spec, words + 1, n - 1, e) == -1) {
-		rule_spec_unref(spec);
+	if ((probe = find_form(words[0], RUNNER_COUNT, PROBE_END)) == -1) {
+		(void)err_quote(e, ERR_INVALID, words[0],
+		    "a probe is http, tcp, redis, amqp or exec, not");
 		return NULL;
 	}
-	return spec;
+	return spec_new((enum runner)probe, words + 1, n - 1, e);
 }
 
 struct rule_spec *
@@ -361,6 +440,17 @@ rule_spec_put_arg(struct buf *out, const struct rule_spec *spec, size_t i)
 	else
 		token_quote(out, buf_slice(&shown));
 	buf_free(&shown);
+}
+
+void
+rule_spec_put_args(struct buf *out, const struct rule_spec *spec)
+{
+	size_t i;
+
+	for (i = 0; i < spec->args.n; i++) {
+		buf_add_byte(out, ' ');
+		rule_spec_put_arg(out, spec, i);
+	}
 }
 
 void

@@ -1,6 +1,8 @@
 /*
  * What a rule runs: runner, its arguments, its options. Parsing, checking,
  * printing; the rule's identifier and pattern are the rule index's concern.
+ * The probe of an integration is one too: it has a runner of its own kind, and
+ * no options that anybody sets.
  */
 #ifndef PROTOCOL_RULE_SPEC_H
 #define PROTOCOL_RULE_SPEC_H
@@ -21,7 +23,15 @@ enum runner {
 	RUNNER_AMQP,
 	RUNNER_AWF,
 	RUNNER_AGENT,
-	RUNNER_COUNT
+	RUNNER_COUNT,
+
+	/* Not for rules. */
+	PROBE_HTTP = RUNNER_COUNT,
+	PROBE_TCP,
+	PROBE_REDIS,
+	PROBE_AMQP,
+	PROBE_EXEC,
+	PROBE_END
 };
 
 /* The values of the WORD options, in the order of options.def. */
@@ -73,6 +83,10 @@ int runner_parse(struct slice s);
 struct rule_spec *rule_spec_parse(const struct slice *words, size_t n,
     struct err *e);
 
+/* The same from the words of INTEGRATION SET after the identifier. */
+struct rule_spec *rule_spec_parse_probe(const struct slice *words, size_t n,
+    struct err *e);
+
 /* A copy with one reference, or NULL with ERR_LIMIT. */
 struct rule_spec *rule_spec_copy(const struct rule_spec *spec, struct err *e);
 struct rule_spec *rule_spec_ref(struct rule_spec *spec);
@@ -99,6 +113,12 @@ bool rule_option_value(const struct rule_spec *spec, enum rule_option_id id,
 bool rule_option_is_default(const struct rule_spec *spec,
     enum rule_option_id id);
 
+static inline bool
+rule_spec_is_probe(const struct rule_spec *spec)
+{
+	return spec->runner >= RUNNER_COUNT;
+}
+
 /* The i-th string, i < n. */
 struct slice strings_get(const struct strings *s, size_t i);
 int strings_add(struct strings *s, struct slice v, struct err *e);
@@ -108,6 +128,9 @@ void strings_free(struct strings *s);
 /* Append argument i as a reply may show it: user info in a URL or DSN is
  * replaced by ***; quoted as one output word. */
 void rule_spec_put_arg(struct buf *out, const struct rule_spec *spec, size_t i);
+
+/* All of them, with a space before each. */
+void rule_spec_put_args(struct buf *out, const struct rule_spec *spec);
 
 /* Append what its runs call (see url_put_endpoint); nothing for a runner that
  * calls nobody. */

@@ -119,6 +119,16 @@ url_split(struct slice text, struct url *u, struct err *e)
 	return 0;
 }
 
+int
+url_split_address(struct slice text, struct url *u, struct err *e)
+{
+	*u = (struct url){ .host = { .len = 0 } };
+	if (has_bad_byte(text) || before_any(text, "/?#@").len != text.len ||
+	    split_host(text, u) == -1 || u->port == 0)
+		return err_set(e, ERR_INVALID, "an address is host:port");
+	return 0;
+}
+
 void
 url_put_masked(struct buf *out, struct slice text)
 {

@@ -22,6 +22,9 @@ struct url {
  * never shows user info. */
 int url_split(struct slice text, struct url *u, struct err *e);
 
+/* The same of `host:port` alone, and both must be there. */
+int url_split_address(struct slice text, struct url *u, struct err *e);
+
 /* Append text with the user info replaced by ***, or all of it as it is
  * when it has none. For any text: it need not be a valid URL. */
 void url_put_masked(struct buf *out, struct slice text);

@@ -84,14 +84,6 @@ check_secrets(const struct auth *auth, struct slice rule, struct slice pattern,
 }
 
 static void
-put_arguments(struct buf *out, const struct rule_spec *spec)
-{
-	for (size_t i = 0; i < spec->args.n; i++) {
-		buf_add_byte(out, ' ');
-		rule_spec_put_arg(out, spec, i);
-	}
-}
-static void
 put_rule(struct buf *out, struct slice id, struct slice rule,
     struct slice pattern, const struct rule_spec *spec)
 {
@@ -99,7 +91,7 @@ put_rule(struct buf *out, struct slice id, struct slice rule,
 	reply_word(out, rule);
 	reply_word(out, pattern);
 	reply_str(out, runner_word(spec->runner));
-	put_arguments(out, spec);
+	rule_spec_put_args(out, spec);
 	reply_end(out);
 }
 
@@ -194,7 +186,7 @@ cmd_rule_get(struct conn *c, const struct request *r, struct err *e)
 	reply_str(out, "arguments");
 	if (rule->spec->args.n == 0)
 		reply_str(out, "-");
-	put_arguments(out, rule->spec);
+	rule_spec_put_args(out, rule->spec);
 	reply_end(out);
 	reply_row_u64(out, r->id, "paused", rule->paused);
 	put_options(out, r->id, rule->spec);

@@ -12,8 +12,11 @@
 #define S(text) slice_of(text, sizeof(text) - 1)
 
 /* A spec from words as they stand in a request. */
+typedef struct rule_spec *parse_cb(const struct slice *words, size_t n,
+    struct err *e);
+
 static struct rule_spec *
-parse(const char *text, struct err *e)
+parse_by(parse_cb *parse_words, const char *text, struct err *e)
 {
 	static char line[LINE_MAX_CEILING];
 	struct tokens t = { 0 };
@@ -23,9 +26,15 @@ parse(const char *text, struct err *e)
 	memcpy(line, text, strlen(text));
 	assert_int_equal(token_split(line, strlen(text), &t, e), 0);
 	memset(e, 0, sizeof(*e));
-	spec = rule_spec_parse(t.word, t.n, e);
+	spec = parse_words(t.word, t.n, e);
 	token_fini(&t);
 	return spec;
+}
+
+static struct rule_spec *
+parse(const char *text, struct err *e)
+{
+	return parse_by(rule_spec_parse, text, e);
 }
 
 static struct rule_spec *
@@ -43,13 +52,9 @@ static void
 assert_args(const struct rule_spec *spec, const char *want)
 {
 	struct buf b = { 0 };
-	size_t i;
 
 	buf_add_str(&b, runner_word(spec->runner));
-	for (i = 0; i < spec->args.n; i++) {
-		buf_add_byte(&b, ' ');
-		rule_spec_put_arg(&b, spec, i);
-	}
+	rule_spec_put_args(&b, spec);
 	buf_add_byte(&b, '\0');
 	assert_false(b.failed);
 	assert_string_equal(b.ptr, want);
@@ -630,6 +635,72 @@ test_codes(void **state)
 	assert_false(rule_codes_match(S("x,0"), 0));
 }
 
+static void
+test_probes(void **state)
+{
+	static const struct {
+		const char *text, *shown;
+	} rows[] = {
+		{ "http GET http://example.org/", NULL },
+		{ "http head https://u:p@h/x", "http HEAD https://***@h/x" },
+		{ "tcp h:80", NULL },
+		{ "tcp [::1]:22", NULL },
+		{ "redis rediss://:secret@h/1", "redis rediss://***@h/1" },
+		{ "amqp amqp://u:p@h/v", "amqp amqp://***@h/v" },
+		{ "exec /bin/true", NULL },
+		{ "exec check \"a b\" \"\"", NULL },
+	};
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rule_spec *spec =
+		    parse_by(rule_spec_parse_probe, rows[i].text, &e);
+
+		assert_non_null(spec);
+		assert_true(rule_spec_is_probe(spec));
+		assert_args(spec,
+		    rows[i].shown != NULL ? rows[i].shown : rows[i].text);
+		rule_spec_unref(spec);
+	}
+}
+
+static void
+test_probes_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		enum err_code code;
+		const char *part;
+	} rows[] = {
+		{ "", ERR_SYNTAX, "a probe is missing" },
+		{ "shell true", ERR_INVALID, "not \"shell\"" },
+		{ "http GET", ERR_SYNTAX, "http <GET|HEAD> <url>" },
+		{ "http POST http://h", ERR_INVALID, "method \"POST\"" },
+		{ "http GET ftp://h", ERR_INVALID, "not \"ftp\"" },
+		{ "tcp h", ERR_INVALID, "an address is host:port" },
+		{ "tcp secret@h:80", ERR_INVALID, "an address is host:port" },
+		{ "tcp h:80 x", ERR_INVALID, "too many arguments: tcp" },
+		{ "redis redis://h PUBLISH k", ERR_INVALID, "redis <url>" },
+		{ "redis http://h", ERR_INVALID, "redis:// or rediss://" },
+		{ "amqp amqp://", ERR_INVALID, "invalid host" },
+		{ "exec", ERR_SYNTAX, "exec <path args...>" },
+		{ "exec \"\"", ERR_INVALID, "the executable is empty" },
+	};
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_null(parse_by(rule_spec_parse_probe, rows[i].text, &e));
+		assert_int_equal(e.code, rows[i].code);
+		if (strstr(e.msg, rows[i].part) == NULL)
+			fail_msg("\"%s\" lacks \"%s\"", e.msg, rows[i].part);
+		assert_null(strstr(e.msg, "secret"));
+	}
+}
+
 int
 main(void)
 {
@@ -649,6 +720,8 @@ main(void)
 		cmocka_unit_test(test_enums_match_the_table),
 		cmocka_unit_test(test_copy_and_references),
 		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_probes),
+		cmocka_unit_test(test_probes_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

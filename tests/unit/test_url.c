@@ -76,6 +76,36 @@ test_split_refuses(void **state)
 }
 
 static void
+test_split_address(void **state)
+{
+	static const struct {
+		const char *text, *host;
+		uint16_t port;
+	} rows[] = {
+		{ "h:80", "h", 80 },
+		{ "[::1]:65535", "::1", 65535 },
+		{ "127.0.0.1:1", "127.0.0.1", 1 },
+	};
+	static const char *const refused[] = { "", "h", "h:", ":80", "h:0",
+		"h:65536", "h:80/", "u@h:80", "h h:80", "http://h:80", "h:80?a",
+		"::1:80" };
+	struct url u;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(
+		    url_split_address(slice_str(rows[i].text), &u, &e), 0);
+		assert_slice(u.host, rows[i].host);
+		assert_int_equal(u.port, rows[i].port);
+	}
+	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_int_equal(
+		    url_split_address(slice_str(refused[i]), &u, &e), -1);
+}
+
+static void
 test_masked(void **state)
 {
 	static const struct {
@@ -140,6 +170,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_split_refuses),
+		cmocka_unit_test(test_split_address),
 		cmocka_unit_test(test_masked),
 		cmocka_unit_test(test_endpoint),
 	};

@@ -120,6 +120,7 @@ execution_begin(struct execution *x, struct run *run)
 	x->run = run;
 	run->outcome = RUN_NONE;
 	run->exit = RUN_EXIT_NONE;
+	run->answered = false;
 	run->reason[0] = '\0';
 	run->started_ns = wall_ns();
 	if (start(x) == -1) {

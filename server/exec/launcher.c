@@ -106,7 +106,7 @@ make_environment(struct launcher *l, const struct run *run,
 	/* Pointers into the text hold only when it no longer grows. */
 	buf_clear(&l->text);
 	n_user = add_user_entries(l, run, user);
-	n_run = add_run_entries(l, run);
+	n_run = rule_spec_is_probe(run->spec) ? 0 : add_run_entries(l, run);
 	words_clear(&l->envp);
 	if (l->text.failed)
 		return -1;

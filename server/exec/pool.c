@@ -48,8 +48,8 @@ append_call(struct conn *c, struct call *call)
 		c->unsent = call;
 }
 
-void
-call_end(struct call *call, bool success)
+static void
+drop_call(struct call *call, bool success)
 {
 	struct execution *x = call->x;
 
@@ -60,6 +60,14 @@ call_end(struct call *call, bool success)
 		execution_end(x, success);
 }
 
+void
+call_end(struct call *call, bool success)
+{
+	if (call->x != NULL)
+		call->x->run->answered = true;
+	drop_call(call, success);
+}
+
 /* The run ends now, whatever the connection brings later. */
 static void
 give_up(struct call *call)
@@ -68,7 +76,7 @@ give_up(struct call *call)
 
 	conn_retire(call->conn);
 	if (!call->sent) {
-		call_end(call, false);
+		drop_call(call, false);
 		return;
 	}
 	ev_timer_stop(call->conn->stream.loop, &call->limit);
@@ -172,7 +180,7 @@ conn_fail(struct conn *c, const char *why)
 	for (call = c->first; call != NULL; call = next) {
 		next = call->next;
 		call_explain(call, why, strlen(why));
-		call_end(call, false);
+		drop_call(call, false);
 	}
 	conn_free(c);
 }
@@ -193,12 +201,25 @@ pump(struct conn *c)
 	stream_flush(&c->stream);
 }
 
+/* No call of it is left that somebody waits for. */
+static void
+leave(struct conn *c)
+{
+	if (c->ready && c->pool->ops->leave != NULL)
+		c->pool->ops->leave(c);
+	stream_farewell(&c->stream);
+	conn_free(c);
+}
+
 /* After calls have ended or come. False: it is freed. */
 static bool
 settle(struct conn *c)
 {
 	if (c->retired && !has_runs(c)) {
-		conn_free(c);
+		if (c->probe)
+			leave(c);
+		else
+			conn_free(c); /* nothing given up is to be sent */
 		return false;
 	}
 	pump(c);
@@ -207,15 +228,6 @@ settle(struct conn *c)
 	else
 		ev_timer_stop(c->stream.loop, &c->idle);
 	return true;
-}
-
-static void
-leave(struct conn *c)
-{
-	if (c->ready && c->pool->ops->leave != NULL)
-		c->pool->ops->leave(c);
-	stream_farewell(&c->stream);
-	conn_free(c);
 }
 
 static void
@@ -407,20 +419,25 @@ pool_start(struct pool **pool, const struct pool_ops *ops, struct execution *x,
     size_t url)
 {
 	struct slice text = strings_get(&x->run->spec->args, url);
+	bool probe = rule_spec_is_probe(x->run->spec);
+	struct conn *c = NULL;
 	struct call *call;
-	struct conn *c;
 
 	if (*pool == NULL && (*pool = pool_new(x->executor, ops)) == NULL)
 		return run_explain(x->run, "out of memory");
 	if ((call = call_new(x)) == NULL)
 		return run_explain(x->run, "out of memory");
-	if ((c = conn_find(*pool, text)) == NULL) {
+	if (!probe)
+		c = conn_find(*pool, text);
+	if (c == NULL) {
 		close_surplus(*pool);
 		if ((c = conn_new(*pool, text, x->run)) == NULL) {
 			free(call);
 			return -1;
 		}
 	}
+	c->probe = probe;
+	c->retired |= probe;
 	append_call(c, call);
 	x->own = call;
 	/* A timeout of the rule is the only limit then. */

@@ -5,7 +5,8 @@
  *
  * Many runs share a connection, each with a call in its list. A connection on
  * which one was given up (its time was over, or it was cancelled) gets no new
- * ones: it may be one that no longer answers.
+ * ones: it may be one that no longer answers. A probe has a connection of its
+ * own, so that it neither keeps runs waiting nor is fooled by an old one.
  */
 #ifndef EXEC_POOL_H
 #define EXEC_POOL_H
@@ -65,6 +66,7 @@ struct conn {
 	struct login login;
 	bool ready;
 	bool retired;
+	bool probe; /* of a probe: its one call is there as long as it is */
 	struct call *first, *last;
 	struct call *unsent; /* the first of those */
 	ev_timer idle;
@@ -98,8 +100,8 @@ void conn_fail(struct conn *c, const char *why);
 /* Give its run as the reason the first line of what a server says. */
 void call_explain(struct call *call, const char *bytes, size_t n);
 
-/* An answer has come: the run ends, call is freed. Reason and exit are set
- * if there is still a run. */
+/* An answer has come: the run ends, call is freed. Its reason and exit are
+ * set if there is still a run. */
 void call_end(struct call *call, bool success);
 
 #endif

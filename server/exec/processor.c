@@ -18,9 +18,12 @@
  * main's side a number that is taken, on the processor's the execution of
  * that number.
  *
+ * Probes have PROCESSOR_PROBES seats of their own, behind those of runs.
+ *
  * Invariants:
- *  1. A seat is taken by processor_submit and given back by the processor_take
- *     that returns its run. So there are at most max_inflight runs here.
+ *  1. A seat is taken by processor_submit or processor_probe and given back by
+ *     the processor_take that returns its run. So there are at most
+ *     max_inflight runs here.
  *  2. Main sends at most ORDERS_PER_SEAT orders for a run, the processor at
  *     most REPORTS_PER_SEAT reports. The queues have room for all of them:
  *     a push cannot fail, so neither side ever waits or drops.
@@ -58,8 +61,15 @@ struct seat {
 	enum order_kind sent; /* the strongest order so far */
 };
 
+/* Seats that are free: a stack. */
+struct free_seats {
+	unsigned *seat;
+	unsigned n;
+};
+
 struct processor {
 	unsigned max_inflight;
+	unsigned n_seats;
 	struct queue *orders;  /* main to processor */
 	struct queue *reports; /* processor to main */
 	atomic_bool stopping;
@@ -67,8 +77,7 @@ struct processor {
 
 	/* Main's. */
 	struct seat *seats;
-	unsigned *free_seats; /* a stack */
-	unsigned n_free;
+	struct free_seats for_runs, for_probes;
 
 	/* The processor thread's, once it runs. */
 	struct executor executor;
@@ -83,12 +92,23 @@ struct processor {
 
 /* The processor thread */
 
+static unsigned
+seat_of(const struct processor *p, const struct execution *x)
+{
+	return (unsigned)(x - p->executions);
+}
+
+static bool
+is_probe(const struct processor *p, unsigned seat)
+{
+	return seat >= p->max_inflight;
+}
+
 static void
 report(struct execution *x, const struct run_event *event)
 {
 	struct processor *p = x->executor->arg;
-	struct report r = { .event = *event,
-		.seat = (unsigned)(x - p->executions) };
+	struct report r = { .event = *event, .seat = seat_of(p, x) };
 
 	if (!queue_push(p->reports, &r))
 		abort(); /* invariant 2 */
@@ -121,6 +141,8 @@ on_started(struct execution *x)
 		.started_ns = x->run->started_ns,
 	};
 
+	if (is_probe(x->executor->arg, seat_of(x->executor->arg, x)))
+		return;
 	report(x, &event);
 }
 
@@ -129,7 +151,7 @@ on_ended(struct execution *x, struct run *run)
 {
 	struct processor *p = x->executor->arg;
 	struct run_event event = {
-		.kind = RUN_FINISHED,
+		.kind = is_probe(p, seat_of(p, x)) ? RUN_PROBED : RUN_FINISHED,
 		.execution_id = run->execution_id,
 		.owner = run->owner,
 		.run = run,
@@ -161,7 +183,7 @@ kill_all(struct processor *p)
 
 	if (p->n_running == 0)
 		ev_break(p->executor.loop, EVBREAK_ALL);
-	for (i = 0; i < p->max_inflight; i++)
+	for (i = 0; i < p->n_seats; i++)
 		execution_cancel(&p->executions[i], true);
 }
 
@@ -204,6 +226,7 @@ copy_options(struct processor *p, const struct processor_options *o,
 	struct executor *ex = &p->executor;
 
 	p->max_inflight = o->max_inflight;
+	p->n_seats = o->max_inflight + PROCESSOR_PROBES;
 	p->wake = o->wake;
 	p->wake_arg = o->wake_arg;
 	ex->max_output = o->max_output;
@@ -218,25 +241,33 @@ copy_options(struct processor *p, const struct processor_options *o,
 }
 
 static int
+make_free(struct free_seats *f, unsigned first, unsigned end)
+{
+	if ((f->seat = calloc(end - first, sizeof(*f->seat))) == NULL)
+		return -1;
+	while (end > first)
+		f->seat[f->n++] = --end;
+	return 0;
+}
+
+static int
 make_seats(struct processor *p, struct err *e)
 {
-	unsigned i, n = p->max_inflight;
+	unsigned i, n = p->n_seats;
 
 	p->seats = calloc(n, sizeof(*p->seats));
-	p->free_seats = calloc(n, sizeof(*p->free_seats));
 	p->executions = calloc(n, sizeof(*p->executions));
 	p->orders =
 	    queue_new((size_t)ORDERS_PER_SEAT * n, sizeof(struct order));
 	p->reports =
 	    queue_new((size_t)REPORTS_PER_SEAT * n, sizeof(struct report));
-	if (p->seats == NULL || p->free_seats == NULL ||
-	    p->executions == NULL || p->orders == NULL || p->reports == NULL)
+	if (p->seats == NULL || p->executions == NULL || p->orders == NULL ||
+	    p->reports == NULL ||
+	    make_free(&p->for_runs, 0, p->max_inflight) == -1 ||
+	    make_free(&p->for_probes, p->max_inflight, n) == -1)
 		return err_nomem(e);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		execution_init(&p->executions[i], &p->executor);
-		p->free_seats[i] = n - 1 - i;
-	}
-	p->n_free = n;
 	return 0;
 }
 
@@ -297,7 +328,7 @@ processor_free(struct processor *p)
 		if (o.kind == ORDER_RUN)
 			drop_run(o.run);
 	while (p->reports != NULL && queue_pop(p->reports, &r))
-		if (r.event.kind == RUN_FINISHED)
+		if (r.event.kind != RUN_STARTED)
 			drop_run(r.event.run);
 	queue_free(p->orders);
 	queue_free(p->reports);
@@ -308,7 +339,8 @@ processor_free(struct processor *p)
 	strings_free(&p->executor.shell_args);
 	free(p->executor.shell_path);
 	free(p->executions);
-	free(p->free_seats);
+	free(p->for_runs.seat);
+	free(p->for_probes.seat);
 	free(p->seats);
 	free(p);
 }
@@ -344,18 +376,30 @@ send_order(struct processor *p, const struct order *o)
 	ev_async_send(p->executor.loop, &p->woken);
 }
 
-bool
-processor_submit(struct processor *p, struct run *run)
+static bool
+submit(struct processor *p, struct free_seats *f, struct run *run)
 {
 	struct order o = { .kind = ORDER_RUN, .run = run };
 
-	if (p->n_free == 0)
+	if (f->n == 0)
 		return false;
-	o.seat = p->free_seats[--p->n_free];
+	o.seat = f->seat[--f->n];
 	p->seats[o.seat].taken = true;
 	p->seats[o.seat].execution_id = run->execution_id;
 	send_order(p, &o);
 	return true;
+}
+
+bool
+processor_submit(struct processor *p, struct run *run)
+{
+	return submit(p, &p->for_runs, run);
+}
+
+bool
+processor_probe(struct processor *p, struct run *run)
+{
+	return submit(p, &p->for_probes, run);
 }
 
 void
@@ -377,14 +421,16 @@ processor_cancel(struct processor *p, uint64_t execution_id, bool force)
 bool
 processor_take(struct processor *p, struct run_event *event)
 {
+	struct free_seats *f;
 	struct report r;
 
 	if (!queue_pop(p->reports, &r))
 		return false;
 	*event = r.event;
-	if (event->kind == RUN_FINISHED) {
+	if (event->kind != RUN_STARTED) {
+		f = is_probe(p, r.seat) ? &p->for_probes : &p->for_runs;
 		p->seats[r.seat].taken = false;
-		p->free_seats[p->n_free++] = r.seat;
+		f->seat[f->n++] = r.seat;
 	}
 	return true;
 }

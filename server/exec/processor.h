@@ -4,7 +4,8 @@
  * nothing blocks: children are watched, pipes are read as they come.
  *
  * All functions here are main's. Bounds: at most max_inflight runs are with
- * the processor at any time (submitted and not yet taken back finished).
+ * the processor at any time (submitted and not yet taken back finished), and
+ * beside them PROCESSOR_PROBES probes of integrations.
  */
 #ifndef EXEC_PROCESSOR_H
 #define EXEC_PROCESSOR_H
@@ -30,7 +31,13 @@ struct processor_options {
 	void *wake_arg;
 };
 
-enum run_event_kind { RUN_STARTED, RUN_FINISHED };
+#define PROCESSOR_PROBES 16u
+
+enum run_event_kind {
+	RUN_STARTED,
+	RUN_FINISHED,
+	RUN_PROBED /* a probe has ended: its only event */
+};
 
 struct run_event {
 	enum run_event_kind kind;
@@ -38,7 +45,7 @@ struct run_event {
 	void *owner;	    /* of the run */
 	pid_t pid;	    /* RUN_STARTED: 0 when it is no process */
 	int64_t started_ns; /* RUN_STARTED */
-	struct run *run;    /* RUN_FINISHED: ownership comes back */
+	struct run *run;    /* FINISHED, PROBED: ownership comes back */
 };
 
 struct processor;
@@ -55,6 +62,10 @@ struct processor *processor_start(const struct processor_options *o,
 /* Ownership of run moves in. False when max_inflight runs are there already;
  * then the run stays the caller's. */
 bool processor_submit(struct processor *p, struct run *run);
+
+/* The same of a probe, which is a run whose spec is one: false when there are
+ * PROCESSOR_PROBES. It takes no place of a run. */
+bool processor_probe(struct processor *p, struct run *run);
 
 /* SIGTERM to the run's process group, SIGKILL after its kill_after; with
  * force SIGKILL at once. Its outcome will be RUN_CANCELLED, unless it has

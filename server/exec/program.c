@@ -50,6 +50,7 @@ on_ended(struct child *c, int exit, int signal)
 	    offsetof(struct execution, child));
 	bool success = is_success(x->run->spec, exit);
 
+	x->run->answered = exit != CHILD_EXIT_UNKNOWN;
 	x->run->exit = exit == CHILD_EXIT_UNKNOWN ? RUN_EXIT_NONE : exit;
 	if (!success)
 		explain_failure(x->run, signal);

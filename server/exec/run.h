@@ -5,6 +5,7 @@
 #ifndef EXEC_RUN_H
 #define EXEC_RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,7 @@ struct run {
 	/* The result, by the processor. */
 	enum run_outcome outcome;
 	int exit; /* exit status, 128 + signal, HTTP code, or RUN_EXIT_NONE */
+	bool answered; /* what it called has said something, if only no */
 	int64_t started_ns;
 	int64_t ended_ns;
 	char reason[RUN_REASON_MAX]; /* why it failed, for the log; or "" */

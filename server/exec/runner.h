@@ -37,8 +37,10 @@ extern const struct runner_ops runner_http;
 extern const struct runner_ops runner_redis;
 extern const struct runner_ops runner_amqp;
 extern const struct runner_ops runner_awf;
+extern const struct runner_ops probe_tcp;
 
-/* NULL: that runner is not built in. */
+/* NULL: that runner is not built in. Most probes of integrations are told from
+ * runs by their runners: see rule_spec_is_probe. */
 const struct runner_ops *runner_find(enum runner r);
 
 /* Close them all. */

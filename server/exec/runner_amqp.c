@@ -22,6 +22,8 @@
  * DSN share a connection. Each has a channel of its own while it waits, for an
  * error ends a channel and all that is under way there.
  *
+ * A probe, amqp <dsn>, opens a connection of its own and closes it.
+ *
  * Of librabbitmq the coding of methods is used, which knows no socket. Its
  * other calls block, up to the lookup of names in amqps.
  *
@@ -460,6 +462,8 @@ take_method(struct amqp *a, amqp_method_number_t id, const void *method)
 		if (a->channels_max == 0)
 			break;
 		conn_ready(&a->conn);
+		if (a->conn.probe && a->conn.first != NULL)
+			call_end(a->conn.first, true);
 		return NULL;
 	case AMQP_CONNECTION_CLOSE_METHOD:
 		return take_close(a, method);
@@ -670,8 +674,9 @@ amqp_start(struct execution *x)
 {
 	const struct strings *args = &x->run->spec->args;
 
-	if (strings_get(args, 1).len > SHORT_MAX ||
-	    strings_get(args, 2).len > SHORT_MAX)
+	if (!rule_spec_is_probe(x->run->spec) &&
+	    (strings_get(args, 1).len > SHORT_MAX ||
+		strings_get(args, 2).len > SHORT_MAX))
 		return run_explain(x->run,
 		    "amqp: exchange and routing key have at most %u bytes",
 		    SHORT_MAX);

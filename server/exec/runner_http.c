@@ -11,10 +11,12 @@
 
 /*
  * http <GET|POST|PUT|DELETE> <url>: one request on libcurl's multi interface,
- * driven by the processor's loop. Decisions:
+ * driven by the processor's loop; and the probe http <GET|HEAD> <url>.
+ * Decisions:
  *
  *  - Its status code decides: 2xx is success, unless `success` lists codes.
- *    A redirect is not followed, whatever it leads to: its code counts.
+ *    A redirect is not followed, whatever it leads to: its code counts. To a
+ *    probe it says that somebody is there: success.
  *  - The body goes to the standard output of the run. After BODY_MAX bytes it
  *    is cut, a note on standard error says so, and the code decides still.
  *  - Certificates and host names are checked. SSL_CERT_FILE and SSL_CERT_DIR
@@ -74,6 +76,8 @@ is_success(const struct rule_spec *spec, int code)
 {
 	const struct strings *codes = &spec->text[OPTION_success];
 
+	if (rule_spec_is_probe(spec))
+		return code >= 200 && code <= 399;
 	if (codes->n == 0)
 		return code >= 200 && code <= 299;
 	return rule_codes_match(strings_get(codes, 0), (unsigned)code);
@@ -111,8 +115,10 @@ judge(struct transfer *t, CURLcode rc)
 	long code = 0;
 
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
-	if (code >= 200 && code <= 999)
+	if (code >= 200 && code <= 999) {
 		run->exit = (int)code;
+		run->answered = true;
+	}
 	if (rc == CURLE_WRITE_ERROR && t->cut) {
 		note_cut(t);
 		rc = CURLE_OK;
@@ -376,6 +382,10 @@ set_method(struct transfer *t, struct run *run)
 	struct slice method = strings_get(&run->spec->args, 0);
 	CURL *easy = t->easy;
 
+	if (slice_eq(method, slice_str("HEAD"))) {
+		(void)curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+		return 0;
+	}
 	(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.ptr);
 	if (!slice_eq(method, slice_str("POST")) &&
 	    !slice_eq(method, slice_str("PUT")))

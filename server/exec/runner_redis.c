@@ -17,6 +17,8 @@
  * all runs with the same URL share a connection, one behind the other. The
  * reply goes to the standard output of the run; an error reply is a failure.
  *
+ * A probe, redis <url>, is a PING over a connection of its own.
+ *
  * Of hiredis the formatter and the reader are used, which know no socket: the
  * asynchronous API of Debian's version looks names up with a call that blocks,
  * and it has no TLS.
@@ -243,19 +245,30 @@ redis_input(struct conn *c, const char *bytes, size_t n)
 	return r->unparsed > REPLY_MAX ? "a reply is too long" : why;
 }
 
-static bool
-redis_send(struct conn *c, struct call *call)
+static void
+put_write(struct conn *c, struct slice verb, struct slice key,
+    struct slice value)
 {
-	const struct run *run = call->x->run;
-	struct slice verb = strings_get(&run->spec->args, 1);
-	struct slice key = strings_get(&run->spec->args, 2);
-	struct slice value = run->payload != NULL
-	    ? slice_of(run->payload, run->payload_len)
-	    : slice_str(run->job);
 	const char *word[] = { verb.ptr, key.ptr, value.ptr };
 	const size_t len[] = { verb.len, key.len, value.len };
 
 	put_command(c, 3, word, len);
+}
+
+static bool
+redis_send(struct conn *c, struct call *call)
+{
+	const struct run *run = call->x->run;
+	const struct strings *args = &run->spec->args;
+	const char *ping = "PING";
+
+	if (rule_spec_is_probe(run->spec))
+		put_command(c, 1, &ping, NULL);
+	else
+		put_write(c, strings_get(args, 1), strings_get(args, 2),
+		    run->payload != NULL
+			? slice_of(run->payload, run->payload_len)
+			: slice_str(run->job));
 	return true;
 }
 

@@ -135,8 +135,11 @@ runs_processor(void)
 	return runs.processor;
 }
 
+typedef struct rule_spec *parse_cb(const struct slice *words, size_t n,
+    struct err *e);
+
 static struct rule_spec *
-parse(const char *line)
+parse(const char *line, parse_cb *parse_words)
 {
 	struct slice word[WORDS_MAX];
 	struct rule_spec *spec;
@@ -155,7 +158,7 @@ parse(const char *line)
 	for (words = 0; words < n; words++)
 		if (slice_eq(word[words], slice_str("--")))
 			break;
-	if ((spec = rule_spec_parse(word, words, &e)) == NULL)
+	if ((spec = parse_words(word, words, &e)) == NULL)
 		fail_msg("%s", e.msg);
 	for (i = words + 1; i < n; i++)
 		if (rule_spec_set_option(spec, word[i], &admin, &e) == -1)
@@ -163,8 +166,7 @@ parse(const char *line)
 	return spec;
 }
 
-struct run *
-runs_new(uint64_t id, const char *line)
+static struct run *new (uint64_t id, const char *line, parse_cb *parse_words)
 {
 	struct run *run = calloc(1, sizeof(*run));
 
@@ -172,7 +174,7 @@ runs_new(uint64_t id, const char *line)
 	run->execution_id = id;
 	run->due_ns = 1711612800000000000;
 	run->attempt = 1;
-	run->spec = parse(line);
+	run->spec = parse(line, parse_words);
 	run->job = strdup("test.job");
 	run->rule = strdup("test.rule");
 	assert_non_null(run->job);
@@ -180,10 +182,27 @@ runs_new(uint64_t id, const char *line)
 	return run;
 }
 
+struct run *
+runs_new(uint64_t id, const char *line)
+{
+	return new (id, line, rule_spec_parse);
+}
+
 void
 runs_submit(uint64_t id, const char *line)
 {
 	assert_true(processor_submit(runs.processor, runs_new(id, line)));
+}
+
+bool
+runs_submit_probe(uint64_t id, const char *line)
+{
+	struct run *run = new (id, line, rule_spec_parse_probe);
+
+	if (processor_probe(runs.processor, run))
+		return true;
+	drop(run);
+	return false;
 }
 
 struct run_event
@@ -213,20 +232,32 @@ runs_await_wake(void)
 	(void)sem_wait(&runs.woken);
 }
 
-const struct run *
-runs_finished(uint64_t id)
+static const struct run *
+end_of(enum run_event_kind kind, uint64_t id)
 {
 	struct run_event event;
 
 	for (;;) {
 		event = runs_event();
-		if (event.kind != RUN_FINISHED)
+		if (event.kind == RUN_STARTED)
 			continue;
 		drop(runs.last);
 		runs.last = event.run;
-		if (id == 0 || event.execution_id == id)
+		if (event.kind == kind && (id == 0 || event.execution_id == id))
 			return event.run;
 	}
+}
+
+const struct run *
+runs_finished(uint64_t id)
+{
+	return end_of(RUN_FINISHED, id);
+}
+
+const struct run *
+runs_probed(uint64_t id)
+{
+	return end_of(RUN_PROBED, id);
 }
 
 const struct run *
@@ -234,6 +265,13 @@ runs_run(const char *line)
 {
 	runs_submit(1, line);
 	return runs_finished(1);
+}
+
+const struct run *
+runs_probe(const char *line)
+{
+	assert_true(runs_submit_probe(1, line));
+	return runs_probed(1);
 }
 
 void

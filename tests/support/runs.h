@@ -49,6 +49,12 @@ const struct run *runs_finished(uint64_t id);
 /* All in one. */
 const struct run *runs_run(const char *line);
 
+/* The same of a probe: its line is that of INTEGRATION SET. False: there are
+ * too many. */
+bool runs_submit_probe(uint64_t id, const char *line);
+const struct run *runs_probed(uint64_t id);
+const struct run *runs_probe(const char *line);
+
 /* The outcome, exit and standard output are as given; output NULL: any. */
 void runs_expect(const struct run *run, enum run_outcome outcome, int exit,
     const char *output);

@@ -609,6 +609,49 @@ does_not_wait_for_names(void **state)
 	runs_await_files();
 }
 
+static void
+expect_probe(const char *authority, int port, const char *rest,
+    const char *reason)
+{
+	const struct run *run = runs_probe(line(authority, port, rest));
+
+	if (reason == NULL)
+		expect_success(run);
+	else
+		expect_failure(run, reason);
+	assert_int_equal(run->answered, reason == NULL);
+}
+
+static void
+probes(void **state)
+{
+	(void)state;
+	NEEDS_BROKER();
+	expect_probe("", broker_port, "", NULL);
+	expect_probe("guest:secret@", broker_port, "",
+	    "refuses user or password");
+	expect_probe("", broker_port, "/no.such.vhost",
+	    "refuses the virtual host");
+	expect_probe("", peer_free_port(), "", "refused");
+}
+
+/* With a broker that opens twice, and one that is silent. */
+static void
+probes_what_is_ill(void **state)
+{
+	(void)state;
+	say(BYTES(START), BYTES(TUNE OPEN_OK OPEN_OK), BYTES(""), BYTES(""),
+	    BYTES(""));
+	peer_start(&peer, speak);
+	expect_probe("", peer.port, "", NULL);
+	peer_stop(&peer);
+	say(BYTES(START), BYTES(""), BYTES(""), BYTES(""), BYTES(""));
+	peer_start(&peer, speak);
+	runs_expect(runs_probe(line("", peer.port, "\t--\ttimeout=50ms")),
+	    RUN_TIMEOUT, RUN_EXIT_NONE, "");
+	peer_stop(&peer);
+}
+
 int
 main(void)
 {
@@ -629,6 +672,8 @@ main(void)
 		TEST(publishes_many_at_once),
 		TEST(keeps_runs_apart),
 		TEST(survives_a_restart),
+		TEST(probes),
+		TEST(probes_what_is_ill),
 	};
 
 	return cmocka_run_group_tests_name("runner_amqp", tests, broker_setup,

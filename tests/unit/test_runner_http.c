@@ -487,6 +487,64 @@ verifies_certificates(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+static const struct run *
+probe(peer_cb *serve, const char *text, const char *method)
+{
+	const struct run *run;
+
+	answer = text;
+	peer_start(&peer, serve);
+	run = runs_probe(line(method, "/", "timeout=5s"));
+	runs_restart(64);
+	peer_stop(&peer);
+	return run;
+}
+
+static void
+probes(void **state)
+{
+	const struct run *run;
+
+	(void)state;
+	run = probe(answer_each, OK_HELLO, "GET");
+	runs_expect(run, RUN_SUCCESS, 200, NULL);
+	assert_true(run->answered);
+	/* To HEAD there is no body, whatever the length says. */
+	run = probe(answer_and_close,
+	    "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", "head");
+	runs_expect(run, RUN_SUCCESS, 200, "");
+	assert_non_null(strstr(peer.received, "HEAD / HTTP/1.1\r\n"));
+	run = probe(answer_each,
+	    "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n"
+	    "Content-Length: 0\r\n\r\n",
+	    "GET");
+	runs_expect(run, RUN_SUCCESS, 302, "");
+	assert_int_equal(atomic_load(&peer.connections), 1);
+	run = probe(answer_each,
+	    "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "HEAD");
+	runs_expect(run, RUN_FAILURE, 503, "");
+	assert_true(run->answered);
+	expect_reason(run, "HTTP 503");
+}
+
+static void
+probes_what_is_not_there(void **state)
+{
+	const struct run *run;
+
+	(void)state;
+	peer.port = peer_free_port();
+	run = runs_probe(line("GET", "/", ""));
+	runs_expect(run, RUN_FAILURE, RUN_EXIT_NONE, "");
+	assert_false(run->answered);
+	expect_reason(run, "refused");
+	peer_start(&peer, peer_await_end);
+	run = runs_probe(line("GET", "/", "timeout=50ms"));
+	runs_expect(run, RUN_TIMEOUT, RUN_EXIT_NONE, "");
+	assert_false(run->answered);
+	peer_stop(&peer);
+}
+
 int
 main(void)
 {
@@ -513,6 +571,8 @@ main(void)
 		TEST(does_not_wait_for_names),
 		TEST(slow_ones_delay_nobody),
 		TEST(verifies_certificates),
+		TEST(probes),
+		TEST(probes_what_is_not_there),
 	};
 
 	return cmocka_run_group_tests_name("runner_http", tests, NULL, NULL);

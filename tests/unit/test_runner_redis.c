@@ -548,6 +548,52 @@ refuses_a_server_without_tls(void **state)
 	peer_stop(&peer);
 }
 
+static void
+probes(void **state)
+{
+	char text[128];
+	const struct run *run;
+
+	(void)state;
+	NEEDS_SERVER();
+	(void)snprintf(text, sizeof(text), "redis\tredis://127.0.0.1:%d/1",
+	    server_port);
+	/* Beside the connection of the runs. */
+	runs_expect(run_server("\tSET\tk"), RUN_SUCCESS, RUN_EXIT_NONE, "OK\n");
+	run = runs_probe(text);
+	runs_expect(run, RUN_SUCCESS, RUN_EXIT_NONE, NULL);
+	assert_true(run->answered);
+	(void)snprintf(text, sizeof(text),
+	    "redis\tredis://:secret@127.0.0.1:%d", server_port);
+	expect_failure(runs_probe(text), "refuses user or password");
+}
+
+/* A server that says nothing, and one that says no. */
+static void
+probes_what_is_ill(void **state)
+{
+	const struct run *run;
+	char text[128];
+
+	(void)state;
+	answer = "";
+	peer_start(&peer, answer_once);
+	(void)snprintf(text, sizeof(text),
+	    "redis\tredis://127.0.0.1:%d\t--\ttimeout=50ms", peer.port);
+	run = runs_probe(text);
+	runs_expect(run, RUN_TIMEOUT, RUN_EXIT_NONE, "");
+	assert_false(run->answered);
+	peer_stop(&peer);
+	answer = "-NOAUTH Authentication required.\r\n";
+	peer_start(&peer, answer_once);
+	(void)snprintf(text, sizeof(text), "redis\tredis://127.0.0.1:%d",
+	    peer.port);
+	run = runs_probe(text);
+	expect_failure(run, "NOAUTH");
+	assert_true(run->answered);
+	peer_stop(&peer);
+}
+
 int
 main(void)
 {
@@ -572,6 +618,8 @@ main(void)
 		TEST(does_not_wait_for_names),
 		TEST(verifies_certificates),
 		TEST(refuses_a_server_without_tls),
+		TEST(probes),
+		TEST(probes_what_is_ill),
 	};
 
 	return cmocka_run_group_tests_name("runner_redis", tests, server_setup,

@@ -108,16 +108,21 @@ random_number(void *ctx)
 	return r;
 }
 
+static void
+observe_commit(void *arg, int64_t took_ns)
+{
+	struct server *s = arg;
+
+	monitor_committed(&s->monitor, took_ns);
+}
+
 /* A word in the log about each compression that has ended. */
 static void
-watch_compression(struct server *s)
+observe_compression(void *arg, const struct store_stats *stats)
 {
-	const struct store_stats *stats = store_stats(s->store);
+	struct server *s = arg;
 	struct task *task = &s->monitor.tasks[TASK_COMPRESSION];
 
-	if (stats->compression == s->compression)
-		return;
-	s->compression = stats->compression;
 	if (stats->compression == COMPRESSION_RUNNING)
 		task_begin(task);
 	else
@@ -152,11 +157,12 @@ static void
 on_store_wake(struct ev_loop *loop, ev_async *w, int revents)
 {
 	struct server *s = w->data;
-	bool any = store_poll(s->store);
+	bool any;
 
 	(void)loop;
 	(void)revents;
-	watch_compression(s);
+	sched_before_changes(s->sched, os->wall_ns());
+	any = store_poll(s->store);
 	watch_storage(s);
 	if (!any)
 		return;
@@ -188,8 +194,9 @@ on_frame(struct ev_loop *loop, ev_io *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	/* ECANCELED: the clock was set, which calls for a look as well. */
-	(void)!read(s->frame_fd, &expirations, sizeof(expirations));
+	if (read(s->frame_fd, &expirations, sizeof(expirations)) == -1 &&
+	    errno == ECANCELED)
+		sched_clock_set(s->sched); /* calls for a look as well */
 	s->frame_armed_ns = SCHED_NEVER;
 	s->tick_wanted = true;
 }
@@ -287,6 +294,8 @@ on_compression_interval(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
+	task_schedule(&s->monitor.tasks[TASK_COMPRESSION],
+	    s->config->database_compression_interval);
 	if (store_stats(s->store)->log_bytes >=
 	    (off_t)s->config->database_compression_min_bytes)
 		(void)store_compress(s->store, &e);
@@ -441,6 +450,8 @@ open_store(struct server *s, struct err *e)
 		.sync = c->database_fsync_on_persist,
 		.wake = wake_for_store,
 		.progress = on_recovery_progress,
+		.committed = observe_commit,
+		.compression = observe_compression,
 		.arg = s,
 	};
 	enum store_fault fault;
@@ -541,8 +552,12 @@ start_watchers(struct server *s)
 	ev_io_start(s->loop, &s->frame_timer);
 	ev_signal_start(s->loop, &s->on_term);
 	ev_signal_start(s->loop, &s->on_int);
-	if (s->config->database_compression_interval > 0)
+	if (s->config->database_compression_interval > 0 &&
+	    store_is_durable(s->store)) {
 		ev_timer_start(s->loop, &s->compression_timer);
+		task_schedule(&s->monitor.tasks[TASK_COMPRESSION],
+		    s->config->database_compression_interval);
+	}
 	retention_start(&s->retention);
 	monitor_start(&s->monitor);
 	if (s->config->controller_idle_timeout > 0)

@@ -84,7 +84,6 @@ struct server {
 	ev_timer sweep;
 	ev_signal on_term, on_int, on_usr1, on_hup;
 	ev_timer compression_timer;
-	enum store_compression compression; /* as last looked at */
 	struct retention retention;
 	ev_timer drain_timer;
 	struct store_recovery recovery;

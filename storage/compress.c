@@ -8,8 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "os.h"
-
 /* Requests go first: as much politeness as nice(1) gives by default. */
 #define COMPRESS_NICE 10
 
@@ -29,7 +27,6 @@ run(void *arg)
 {
 	struct compress *c = arg;
 	struct compress_result *r = &c->result;
-	int64_t began = os->mono_ns();
 
 	/* On Linux this concerns the calling thread alone. */
 	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid),
@@ -43,7 +40,6 @@ run(void *arg)
 		    fold_copy_image(c->path, r->backup, &r->backup_bytes,
 			&r->backup_err) == -1;
 	}
-	r->duration_ns = os->mono_ns() - began;
 	atomic_store(&c->ended, true);
 	c->wake(c->wake_arg);
 	return NULL;

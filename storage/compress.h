@@ -18,7 +18,6 @@ struct compress_result {
 	bool failed;
 	struct err err;
 	struct fold_result fold;
-	int64_t duration_ns;
 	char *backup; /* owned: as asked for, or NULL */
 	bool backup_failed;
 	struct err backup_err;

@@ -101,6 +101,7 @@ load_image(struct recovery *rec, struct err *e)
 	}
 	if (rc == -1)
 		(void)fail(rec, fault_of(e), rec->base, e);
+	rec->out->image_bytes = image_end(r);
 	image_close(r);
 	return rc;
 }

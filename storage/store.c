@@ -119,6 +119,7 @@ open_log(struct store *s, struct store_recovery *recovery,
 		s->last_execution_id = recovery->last_execution_id;
 	s->first_seq = s->wal.header.first_seq;
 	s->stats.log_bytes = s->wal.end;
+	s->stats.image_bytes = recovery->image_bytes;
 	return 0;
 }
 
@@ -590,8 +591,9 @@ count(struct store *s, const struct batch *b)
 	struct store_stats *stats = &s->stats;
 
 	stats->failing = b->failed;
-	histogram_add(&stats->commit_ns,
-	    (uint64_t)(b->durable_ns - b->submitted_ns));
+	if (s->options.committed != NULL)
+		s->options.committed(s->options.arg,
+		    b->durable_ns - b->submitted_ns);
 	if (s->has_log)
 		stats->log_bytes = b->wal.bytes;
 	compression_follow(s, &b->wal);

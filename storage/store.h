@@ -22,7 +22,6 @@
 #include "entries.h"
 #include "err.h"
 #include "fold.h"
-#include "histogram.h"
 #include "jobs.h"
 #include "record.h"
 #include "rules.h"
@@ -36,6 +35,7 @@ struct store_recovery {
 	int64_t duration_ns;
 	off_t discarded_bytes; /* a torn tail, cut off */
 	off_t zero_bytes;      /* space written ahead, cut off */
+	off_t image_bytes;     /* of the image; 0: there was none */
 	struct err discarded;  /* why; its message is "" for nothing */
 };
 
@@ -48,16 +48,16 @@ enum store_compression {
 
 struct store_stats {
 	uint64_t commits, failed_commits;
-	uint64_t records, bytes; /* made durable since the start */
-	struct histogram
-	    commit_ns; /* from hand-over to the end, refused ones too */
+	uint64_t records, bytes;      /* made durable since the start */
 	char last_error[ERR_MSG_MAX]; /* of the last refused commit, or "" */
 	bool failing;		      /* the last commit was refused */
 	off_t log_bytes;	      /* length of the active segment */
+	off_t image_bytes;	      /* of the compressed image; 0: none */
 	enum store_compression compression;
 	char compression_error[ERR_MSG_MAX]; /* of the last one, or "" */
 	struct fold_result fold;	     /* of the last that succeeded */
 	int64_t compression_ns;		     /* how long the last one took */
+	int64_t compression_ended_ns;	     /* wall clock; 0: none has */
 };
 
 /* What the scheduler must know of changes, told just before they apply:
@@ -78,6 +78,11 @@ struct store_options {
 	void (*wake)(void *arg);
 	/* Called about every second of a long recovery; or NULL. */
 	void (*progress)(void *arg, uint64_t records);
+	/* Called, in main, for each group of records that was made durable or
+	 * refused, with the time from hand-over to that; and whenever a
+	 * compression has begun or ended. Or NULL. */
+	void (*committed)(void *arg, int64_t took_ns);
+	void (*compression)(void *arg, const struct store_stats *stats);
 	void *arg;
 };
 

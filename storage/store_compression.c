@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os.h"
+
 static void
 backup_free(struct backup *b)
 {
@@ -30,11 +32,27 @@ end_backup(struct store *s, off_t bytes, const struct err *e)
 }
 
 static void
+enter(struct store *s, enum store_compression state)
+{
+	struct store_stats *stats = &s->stats;
+
+	stats->compression = state;
+	if (state == COMPRESSION_RUNNING) {
+		s->compression_began_ns = os->mono_ns();
+	} else {
+		stats->compression_ns = os->mono_ns() - s->compression_began_ns;
+		stats->compression_ended_ns = os->wall_ns();
+	}
+	if (s->options.compression != NULL)
+		s->options.compression(s->options.arg, stats);
+}
+
+static void
 compression_failed(struct store *s, const struct err *e)
 {
-	s->stats.compression = COMPRESSION_FAILURE;
 	memcpy(s->stats.compression_error, e->msg,
 	    sizeof(s->stats.compression_error));
+	enter(s, COMPRESSION_FAILURE);
 	if (s->backup != NULL)
 		end_backup(s, 0, e);
 }
@@ -64,7 +82,7 @@ start_compression(struct store *s)
 		s->compress_again = true;
 		return;
 	}
-	s->stats.compression = COMPRESSION_RUNNING;
+	enter(s, COMPRESSION_RUNNING);
 	s->compress_again = s->unfolded && s->backup != NULL;
 	if (s->unfolded) {
 		start_fold(s);
@@ -131,14 +149,14 @@ end_compression(struct store *s, struct compress_result *r)
 {
 	bool served = s->backup != NULL && s->backup->begun;
 
-	s->stats.compression_ns = r->duration_ns;
 	if (r->failed) {
 		compression_failed(s, &r->err);
 	} else {
 		s->unfolded = false;
-		s->stats.compression = COMPRESSION_SUCCESS;
 		s->stats.compression_error[0] = '\0';
 		s->stats.fold = r->fold;
+		s->stats.image_bytes = r->fold.image_bytes;
+		enter(s, COMPRESSION_SUCCESS);
 		if (served)
 			end_backup(s, r->backup_bytes,
 			    r->backup_failed ? &r->backup_err : NULL);

@@ -43,7 +43,8 @@ struct store {
 	struct store_stats stats;
 
 	/* Compression: a segment to be folded, switched to, being folded. */
-	struct compress *compress; /* NULL: none runs */
+	struct compress *compress;    /* NULL: none runs */
+	int64_t compression_began_ns; /* monotonic */
 	bool switching;
 	bool compress_again; /* when the one under way has ended */
 	bool unfolded;	     /* `<path>.old` exists */

@@ -14,7 +14,7 @@ slice_no(int64_t now_mono_ns)
 }
 
 void
-window_add(struct window *w, int64_t now_mono_ns, uint64_t value)
+window_add_n(struct window *w, int64_t now_mono_ns, uint64_t value, uint32_t n)
 {
 	int64_t no = slice_no(now_mono_ns);
 	size_t i = (size_t)no % WINDOW_SLICES;
@@ -23,7 +23,13 @@ window_add(struct window *w, int64_t now_mono_ns, uint64_t value)
 		memset(&w->slice[i], 0, sizeof(w->slice[i]));
 		w->slice_no[i] = no;
 	}
-	histogram_add(&w->slice[i], value);
+	histogram_add_n(&w->slice[i], value, n);
+}
+
+void
+window_add(struct window *w, int64_t now_mono_ns, uint64_t value)
+{
+	window_add_n(w, now_mono_ns, value, 1);
 }
 
 void

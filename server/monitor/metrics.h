@@ -25,6 +25,8 @@ struct window {
 };
 
 void window_add(struct window *w, int64_t now_mono_ns, uint64_t value);
+void window_add_n(struct window *w, int64_t now_mono_ns, uint64_t value,
+    uint32_t n);
 /* The values of the window in one. */
 void window_sum(const struct window *w, int64_t now_mono_ns,
     struct histogram *out);

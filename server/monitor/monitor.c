@@ -1,6 +1,7 @@
 #include "monitor.h"
 
 #include "agents.h"
+#include "os.h"
 #include "server.h"
 #include "tstamp.h"
 
@@ -49,5 +50,12 @@ void
 monitor_observe(struct monitor *m, const struct sched_event *event)
 {
 	agents_observe(m->server, event);
+	pace_observe(&m->pace, event, os->mono_ns());
 	watch_execution(m->server, event);
+}
+
+void
+monitor_committed(struct monitor *m, int64_t took_ns)
+{
+	window_add(&m->commit_us, os->mono_ns(), (uint64_t)took_ns / NS_PER_US);
 }

@@ -6,6 +6,7 @@
  *	background    tasks that come again
  *	health        sections and their status
  *	agents        how the executions of each rule go
+ *	pace          executions, and how late they are
  *
  * Main thread.
  */
@@ -16,6 +17,8 @@
 #include <stdint.h>
 
 #include "background.h"
+#include "metrics.h"
+#include "pace.h"
 #include "sched.h"
 
 struct server;
@@ -24,6 +27,8 @@ struct monitor {
 	struct server *server;
 	ev_timer poll;
 	struct task tasks[TASK_COUNT];
+	struct pace pace;
+	struct window commit_us;
 };
 
 void monitor_init(struct monitor *m, struct server *s);
@@ -33,5 +38,7 @@ void monitor_fini(struct monitor *m);
 
 /* For struct sched_options: fans an event out to all that want it. */
 void monitor_observe(struct monitor *m, const struct sched_event *event);
+/* For struct store_options. */
+void monitor_committed(struct monitor *m, int64_t took_ns);
 
 #endif

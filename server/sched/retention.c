@@ -77,14 +77,21 @@ on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct server *s = w->data;
 	struct retention *r = &s->retention;
+	struct task *task = &s->monitor.tasks[TASK_RETENTION];
 	const struct jobs *jobs = store_jobs(s->store);
 
 	(void)revents;
-	if (!r->in_pass)
+	if (!r->in_pass) {
 		r->from_len = 0;
+		task_begin(task);
+	}
 	r->in_pass = jobs->count[JOB_EXECUTED] + jobs->count[JOB_FAILED] > 0 &&
 	    !s->draining &&
 	    !slice(r, s, os->wall_ns() - s->config->database_retain);
+	if (!r->in_pass) {
+		task_end(task, false);
+		task_schedule(task, (int64_t)(pass_pause(s) * NS_PER_S));
+	}
 	w->repeat = r->in_pass ? SLICE_PAUSE : pass_pause(s);
 	ev_timer_again(loop, w);
 }
@@ -105,4 +112,6 @@ retention_start(struct retention *r)
 		return;
 	r->timer.repeat = pass_pause(s);
 	ev_timer_again(s->loop, &r->timer);
+	task_schedule(&s->monitor.tasks[TASK_RETENTION],
+	    (int64_t)(pass_pause(s) * NS_PER_S));
 }

@@ -30,6 +30,8 @@ sched_tell(const struct sched *s, const struct execution *x,
 	if (s->options.observe == NULL)
 		return;
 	event.now_ns = os->wall_ns();
+	if (kind == SCHED_TRIGGERED)
+		event.late_ns = os->mono_ns() - x->due_mono_ns;
 	if (kind == SCHED_ENDED) {
 		event.run = x->run;
 		event.retried = x->retry_at_ns != 0;
@@ -127,6 +129,46 @@ sched_start(struct sched *s)
 	}
 }
 
+void
+sched_clock_set(struct sched *s)
+{
+	s->clear_mono_ns = os->mono_ns();
+}
+
+void
+sched_before_changes(struct sched *s, int64_t now_ns)
+{
+	int64_t due_ns;
+
+	if (!jobs_next_due(s->jobs, &due_ns) || due_ns > now_ns)
+		s->clear_mono_ns = os->mono_ns();
+}
+
+/* How late a job is that should have been taken at start_ns; it may have been
+ * set for a time in the past since. */
+static int64_t
+lateness(const struct sched *s, int64_t start_ns, int64_t now_ns)
+{
+	int64_t most_ns = os->mono_ns() - s->clear_mono_ns;
+	int64_t late_ns = now_ns - start_ns;
+
+	return late_ns < most_ns ? late_ns : most_ns;
+}
+
+static void
+count_frame(struct sched *s, int64_t now_ns, int64_t late_ns)
+{
+	uint32_t framerate = s->options.framerate;
+	int64_t frame = frame_of(now_ns, framerate);
+
+	if (s->frame == frame)
+		return;
+	s->frame = frame;
+	s->n_frames++;
+	if (frame_after(now_ns - late_ns, framerate) < frame)
+		s->n_late_frames++;
+}
+
 /* Take one due job. False: not now. */
 static bool
 take(struct sched *s, uint32_t ref, bool missed, int64_t now_ns)
@@ -134,6 +176,7 @@ take(struct sched *s, uint32_t ref, bool missed, int64_t now_ns)
 	struct job *job = jobs_get(s->jobs, ref);
 	int64_t start_ns = recur_start_ns(job);
 	struct execution *x;
+	int64_t late_ns;
 
 	if (store_busy(s->store, store_slot(STORE_JOB, job_id(job)), true))
 		/* A change is under way: look again in the next frame. */
@@ -153,6 +196,9 @@ take(struct sched *s, uint32_t ref, bool missed, int64_t now_ns)
 		x->run->exit = RUN_EXIT_NONE;
 		x->run->started_ns = x->run->ended_ns = now_ns;
 	}
+	late_ns = lateness(s, start_ns, now_ns);
+	x->due_mono_ns = os->mono_ns() - late_ns;
+	count_frame(s, now_ns, missed ? 0 : late_ns);
 	x->id = store_next_execution_id(s->store);
 	jobs_take_due(s->jobs, ref, x->id, x);
 	executions_enter(s, x, EXECUTION_TRIGGERING);
@@ -346,6 +392,7 @@ sched_new(const struct sched_options *o, struct err *e)
 	s->options = *o;
 	s->store = o->store;
 	s->jobs = store_jobs(o->store);
+	s->clear_mono_ns = os->mono_ns();
 	s->rules = store_rules(o->store);
 	hooks.ctx = s;
 	store_set_hooks(o->store, &hooks);
@@ -458,6 +505,7 @@ sched_run_job(struct sched *s, struct slice id, const struct store_waiter *w,
 	}
 	x->requester = r;
 	x->manual = true;
+	x->due_mono_ns = os->mono_ns();
 	if (job->phase == PHASE_PLANNED && recurs(job)) {
 		x->beside = true;
 		x->keep_due_ns = job->due_ns;
@@ -488,4 +536,6 @@ sched_stats(const struct sched *s, struct sched_stats *out)
 	out->inflight = s->n_inflight;
 	out->pending = s->ready.n + s->n_held + s->retries.n;
 	out->busy_rules = s->n_busy_rules;
+	out->frames = s->n_frames;
+	out->late_frames = s->n_late_frames;
 }

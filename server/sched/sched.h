@@ -49,6 +49,7 @@ struct sched_event { /* pointers: until the call returns */
 	bool retried; /* ENDED: another attempt follows */
 	int64_t now_ns;
 	int64_t due_ns;
+	int64_t late_ns;       /* TRIGGERED: since it could have been */
 	int64_t ready_ns;      /* STARTED: since when it only waited its turn */
 	const struct run *run; /* ENDED: the result; NULL: memory was out */
 };
@@ -86,6 +87,11 @@ int sched_recover(struct sched *s, int64_t now_ns, struct err *e);
  */
 int64_t sched_tick(struct sched *s, int64_t now_ns);
 int64_t sched_wake_ns(const struct sched *s, int64_t now_ns);
+
+/* What is due after these, and was not before, is not late: before the store
+ * is polled, and when the clock was set. */
+void sched_before_changes(struct sched *s, int64_t now_ns);
+void sched_clock_set(struct sched *s);
 
 /* Start what is ready, as far as there is room: after the store was polled. */
 void sched_start(struct sched *s);
@@ -147,9 +153,11 @@ size_t sched_rule_running(const struct rule *rule);
 struct slice sched_rule_job(const struct sched *s, const struct rule *rule);
 
 struct sched_stats {
-	size_t pending;	   /* executions queued or held */
-	size_t inflight;   /* executions running */
-	size_t busy_rules; /* that have one running */
+	size_t pending;	      /* executions queued or held */
+	size_t inflight;      /* executions running */
+	size_t busy_rules;    /* that have one running */
+	uint64_t frames;      /* in which jobs were taken */
+	uint64_t late_frames; /* those with jobs of an earlier frame */
 };
 
 void sched_stats(const struct sched *s, struct sched_stats *out);

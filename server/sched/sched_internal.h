@@ -89,6 +89,7 @@ struct execution {
 	/* The job's next time where it is known and not to be computed from
 	 * due_ns: RUN keeps the plan. 0: none. */
 	int64_t keep_due_ns;
+	int64_t due_mono_ns; /* when its job could have been taken at first */
 	int64_t ready_ns;    /* when it became ready last */
 	int64_t began_ns;    /* its first attempt; 0: not yet */
 	int64_t started_ns;  /* this attempt; 0: not yet */
@@ -127,10 +128,13 @@ struct sched {
 	struct waitq overlaps;	 /* running, by when their job starts again */
 	struct rule_state *open; /* may let go of what they hold */
 	size_t n_held, n_inflight;
-	size_t n_busy_rules; /* with something in flight */
-	int64_t refused_ns;  /* when to ask for the refused again; 0: none */
-	int64_t now_ns;	     /* the last tick */
-	bool retry_all;	     /* the clock was set back */
+	size_t n_busy_rules;   /* with something in flight */
+	int64_t refused_ns;    /* when to ask for the refused again; 0: none */
+	int64_t now_ns;	       /* the last tick */
+	int64_t clear_mono_ns; /* nothing was due then */
+	int64_t frame;	       /* the last in which a job was taken */
+	uint64_t n_frames, n_late_frames;
+	bool retry_all; /* the clock was set back */
 	bool draining;
 
 	/* All executions, in the order in which they were made. */

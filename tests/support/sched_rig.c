@@ -38,6 +38,15 @@ cancel(void *ctx, uint64_t execution_id, bool force)
 	r->cancelled = execution_id;
 }
 
+static void
+observe(void *ctx, const struct sched_event *event)
+{
+	struct rig *r = ctx;
+
+	if (r->on_event != NULL)
+		r->on_event(r->on_event_arg, event);
+}
+
 static uint64_t
 random_number(void *ctx)
 {
@@ -56,6 +65,7 @@ start(struct rig *r)
 		.submit = submit,
 		.cancel = cancel,
 		.random = random_number,
+		.observe = observe,
 		.ctx = r };
 	struct err e;
 
@@ -127,6 +137,8 @@ rig_settle(struct rig *r)
 void
 rig_tick(struct rig *r, int64_t now_ns)
 {
+	if (now_ns > r->now_ns)
+		sim_pass(now_ns - r->now_ns);
 	r->now_ns = now_ns;
 	fault_set_wall(now_ns);
 	r->again_ns = sched_tick(r->sched, now_ns);

@@ -38,6 +38,9 @@ struct rig {
 	/* Told of each run that is submitted; or NULL. */
 	void (*on_submit)(void *arg, const struct run *run);
 	void *on_submit_arg;
+	/* The observer; or NULL. */
+	void (*on_event)(void *arg, const struct sched_event *event);
+	void *on_event_arg;
 };
 
 /* Begin at a time, with a store at path. */
@@ -47,7 +50,7 @@ void rig_end(struct rig *r);
 
 /* Hand over, wait, apply and start until the store is idle. */
 void rig_settle(struct rig *r);
-/* The time is now: one tick, and rig_settle. */
+/* The time is now (both clocks go on): one tick, and rig_settle. */
 void rig_tick(struct rig *r, int64_t now_ns);
 /* Ticks as long as there is more to do at once. How many there were. */
 unsigned rig_at(struct rig *r, int64_t now_ns);

@@ -939,6 +939,14 @@ sim_wall_ns(void)
 	return ns;
 }
 
+void
+sim_pass(int64_t ns)
+{
+	(void)pthread_mutex_lock(&mutex);
+	mono += ns;
+	(void)pthread_mutex_unlock(&mutex);
+}
+
 /* Whoever looks at it makes it go on. */
 static int64_t
 sim_mono_ns(void)

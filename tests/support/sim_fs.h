@@ -53,6 +53,8 @@ void sim_free(struct sim_fs *fs); /* NULL is allowed */
 extern const struct os sim_os;
 void sim_use(struct sim_fs *fs);
 void sim_set_wall(int64_t wall_ns);
+/* The monotonic clock goes on by so much. */
+void sim_pass(int64_t ns);
 
 /* The process is gone: its descriptors and locks are. */
 void sim_kill(struct sim_fs *fs);

@@ -3,8 +3,8 @@
  * two: a quantile is right to one part in HISTOGRAM_STEPS, adding costs a few
  * instructions, memory is fixed. A zeroed struct is empty. One thread.
  */
-#ifndef STORAGE_HISTOGRAM_H
-#define STORAGE_HISTOGRAM_H
+#ifndef MONITOR_HISTOGRAM_H
+#define MONITOR_HISTOGRAM_H
 
 #include <stdint.h>
 
@@ -28,6 +28,8 @@ struct histogram {
 
 /* Larger values than the buckets reach count in the last one. */
 void histogram_add(struct histogram *h, uint64_t value);
+/* Add a value n times. */
+void histogram_add_n(struct histogram *h, uint64_t value, uint32_t n);
 
 /* Add all of the other's values. */
 void histogram_merge(struct histogram *h, const struct histogram *other);

@@ -29,13 +29,19 @@ histogram_bucket_end(unsigned bucket)
 }
 
 void
-histogram_add(struct histogram *h, uint64_t value)
+histogram_add_n(struct histogram *h, uint64_t value, uint32_t n)
 {
-	h->count++;
-	h->sum += value;
+	h->count += n;
+	h->sum += value * n;
 	if (h->max < value)
 		h->max = value;
-	h->bucket[histogram_bucket(value)]++;
+	h->bucket[histogram_bucket(value)] += n;
+}
+
+void
+histogram_add(struct histogram *h, uint64_t value)
+{
+	histogram_add_n(h, value, 1);
 }
 
 void

@@ -114,26 +114,12 @@ wilson_lower(uint64_t succeeded, uint64_t n)
 	return p < 0 ? 0 : p; /* by rounding */
 }
 
-static enum agent_trend
-trend_of(const struct slot *now, const struct slot *before)
-{
-	double change;
-
-	if (now->n < AGENT_TREND_MIN || before->n < AGENT_TREND_MIN)
-		return TREND_STABLE;
-	change = (double)before->failures / before->n -
-	    (double)now->failures / now->n;
-	if (change > AGENT_TREND_BAND)
-		return TREND_IMPROVING;
-	return change < -AGENT_TREND_BAND ? TREND_DECLINING : TREND_STABLE;
-}
-
 void
 agent_stats_look(const struct agent_stats *a, int64_t now_mono_ns,
     struct agent_view *v)
 {
 	int64_t newest = now_mono_ns / AGENT_SLICE_NS + 1;
-	struct slot sum[2] = { 0 }; /* the window, and the one before */
+	struct trend_part sum[2] = { 0 }; /* the window, and the one before */
 
 	memset(v, 0, sizeof(*v));
 	if (a == NULL)
@@ -158,9 +144,9 @@ agent_stats_look(const struct agent_stats *a, int64_t now_mono_ns,
 	v->recent = sum[0].n;
 	v->recent_failures = sum[0].failures;
 	if (sum[0].n > 0)
-		v->error_rate = (double)sum[0].failures / sum[0].n;
+		v->error_rate = (double)sum[0].failures / (double)sum[0].n;
 	v->failures_in_row = a->failures_in_row;
-	v->trend = trend_of(&sum[0], &sum[1]);
+	v->trend = trend_of(sum[0], sum[1]);
 	v->last_active_ns = a->last_active_ns;
 	v->last_success_ns = a->last_success_ns;
 }
@@ -261,18 +247,6 @@ agents_fini(struct server *s)
 	for (uint32_t i = 1; i < rules->n_slots; i++)
 		if (rules_by_slot(rules, i) != NULL)
 			agents_forget(rules_by_slot(rules, i));
-}
-
-static const char *
-trend_word(enum agent_trend trend)
-{
-	static const char *const words[] = {
-		[TREND_STABLE] = "stable",
-		[TREND_IMPROVING] = "improving",
-		[TREND_DECLINING] = "declining",
-	};
-
-	return words[trend];
 }
 
 static const char *

@@ -21,6 +21,7 @@
 #include "run.h"
 #include "sched.h"
 #include "slice.h"
+#include "trend.h"
 #include "tstamp.h"
 
 struct server;
@@ -31,14 +32,6 @@ struct server;
  */
 #define AGENT_SLICE_NS (300 * NS_PER_S)
 #define AGENT_SLICES 12
-
-/*
- * The trend: the success rate of that window against the window before. It is
- * stable within the band, and while one of them has too few operations to
- * tell.
- */
-#define AGENT_TREND_BAND 0.05
-#define AGENT_TREND_MIN 5
 
 /* Failures in a row that make the status `error`. */
 #define AGENT_ERROR_RUN 3
@@ -69,8 +62,6 @@ void agent_stats_active(struct agent_stats *a, int64_t now_ns);
 void agent_stats_operation(struct agent_stats *a, bool failed, int64_t took_ns,
     int64_t now_ns, int64_t now_mono_ns);
 
-enum agent_trend { TREND_STABLE, TREND_IMPROVING, TREND_DECLINING };
-
 struct agent_view {
 	uint64_t operations; /* since the start */
 	double success_rate; /* of them; 0: none yet */
@@ -79,7 +70,7 @@ struct agent_view {
 	uint64_t recent, recent_failures;
 	double error_rate; /* of the recent; 0: none */
 	uint64_t failures_in_row;
-	enum agent_trend trend;
+	enum trend trend; /* of that window against the window before */
 	int64_t last_active_ns, last_success_ns; /* wall clock; 0: never */
 };
 

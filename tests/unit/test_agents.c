@@ -119,7 +119,7 @@ test_window_slides(void **state)
 	assert_int_equal(look(begin + 2 * HOUR)->recent, 1);
 }
 
-static enum agent_trend
+static enum trend
 trend_after(unsigned failed_before, unsigned failed_now)
 {
 	agent_stats_free(stats);

@@ -66,11 +66,29 @@ wake_for_processor(void *arg)
 	ev_async_send(s->loop, &s->processor_wake);
 }
 
+/* Once: where one limit cannot be kept, none of its kind can. */
+static void
+warn_of_limits(struct server *s, const struct run *run)
+{
+	const char *why;
+
+	if (s->warned_of_limits || processor_limits(s->processor, run->spec))
+		return;
+	s->warned_of_limits = true;
+	(void)processor_cgroups(s->processor, &why);
+	LOG_WARN("limits_not_kept", LOG_STR("rule", run->rule),
+	    LOG_STR("reason", why),
+	    LOG_STR("effect",
+		"no limit of cpu; memory of each process by itself; "
+		"processes only with user"));
+}
+
 static bool
 submit_run(void *ctx, struct run *run)
 {
 	struct server *s = ctx;
 
+	warn_of_limits(s, run);
 	return processor_submit(s->processor, run);
 }
 

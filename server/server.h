@@ -48,7 +48,8 @@ struct server {
 	struct watches watches;
 	int64_t started_mono_ns;
 	bool draining;
-	bool drained;	      /* all runs have ended; the last replies go out */
+	bool drained; /* all runs have ended; the last replies go out */
+	bool warned_of_limits;
 	bool storage_failing; /* as last looked at */
 	int exit_code;
 

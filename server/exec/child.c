@@ -69,12 +69,16 @@ pipe_drain(struct child *c, enum output_stream i)
 static void
 tell_end(struct child *c, const siginfo_t *info)
 {
+	struct cgroup *cgroup = c->cgroup; /* c may be used again by then */
+
 	if (info->si_pid == 0)
 		c->ended(c, CHILD_EXIT_UNKNOWN, 0);
 	else if (info->si_code == CLD_EXITED)
 		c->ended(c, info->si_status, 0);
 	else
 		c->ended(c, 128 + info->si_status, info->si_status);
+	if (cgroup != NULL)
+		cgroup_end(cgroup);
 }
 
 /* The leader is gone or, without WNOHANG, is waited for. False: not yet. */
@@ -187,6 +191,8 @@ void
 child_stop(struct child *c, bool force)
 {
 	c->stopped = true;
+	if (force && c->cgroup != NULL)
+		cgroup_kill(c->cgroup);
 	if (force)
 		(void)kill(-c->pid, SIGKILL);
 	else if (c->term == CHILD_TERM_LEADER)
@@ -205,4 +211,6 @@ child_end(struct child *c)
 
 	child_stop(c, true);
 	(void)reap(c, &info, 0);
+	if (c->cgroup != NULL)
+		cgroup_end(c->cgroup);
 }

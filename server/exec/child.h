@@ -11,6 +11,7 @@
 
 #include <ev.h>
 
+#include "cgroup.h"
 #include "output.h"
 #include "vspawn.h"
 
@@ -30,8 +31,10 @@ struct child {
 	enum child_term term;
 	struct output *output[OUTPUT_STREAMS]; /* borrowed until `ended` */
 	size_t max_output;		       /* bytes kept of each */
+	struct cgroup *cgroup; /* of its own, or NULL; owned once started */
 	/* Called once after a start that succeeded. The child is reaped and
-	 * everything is closed; exit is its status, 128 + signal or
+	 * everything is closed but its cgroup, which ends when this returns;
+	 * exit is its status, 128 + signal or
 	 * CHILD_EXIT_UNKNOWN; signal is 0 when it died of none. */
 	void (*ended)(struct child *c, int exit, int signal);
 
@@ -55,7 +58,7 @@ int child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
  * SIGTERM to whom c->term says, with force SIGKILL to the process group; may
  * be repeated. When the leader is gone, what is left of the group is killed:
  * after this call nothing of it stays behind. Without it, processes that the
- * child left in the background live on.
+ * child left in the background live on. With a cgroup of its own nothing does.
  */
 void child_stop(struct child *c, bool force);
 

@@ -129,6 +129,23 @@ add_limit(struct vspawn_plan *plan, int resource, int64_t value)
 		    .value = (rlim_t)value };
 }
 
+/* What no cgroup can do for it, as far as that goes: each process by itself,
+ * and nothing for the processor. */
+static void
+add_limits(const struct launcher *l, const struct rule_spec *spec,
+    bool other_user, struct vspawn_plan *plan)
+{
+	add_limit(plan, RLIMIT_FSIZE, spec->number[OPTION_disk]);
+	if (spec->number[OPTION_sandbox] == SANDBOX_RUNSC)
+		return; /* a kernel that runs as a process needs more */
+	if (!cgroups_can(l->cgroups, CGROUP_MEMORY))
+		add_limit(plan, RLIMIT_AS, spec->number[OPTION_memory]);
+	/* The kernel counts all processes of a user: among the server's own
+	 * that would say nothing about this run. */
+	if (other_user && !cgroups_can(l->cgroups, CGROUP_PROCESSES))
+		add_limit(plan, RLIMIT_NPROC, spec->number[OPTION_processes]);
+}
+
 static void
 make_plan(struct launcher *l, const struct rule_spec *spec,
     const struct user *user, struct vspawn_plan *plan)
@@ -140,14 +157,33 @@ make_plan(struct launcher *l, const struct rule_spec *spec,
 		.directory = text_option(spec, OPTION_directory),
 		.user = user,
 	};
-	add_limit(plan, RLIMIT_FSIZE, spec->number[OPTION_disk]);
-	if (spec->number[OPTION_sandbox] == SANDBOX_RUNSC)
-		return; /* a kernel that runs as a process needs more */
-	add_limit(plan, RLIMIT_AS, spec->number[OPTION_memory]);
-	/* The kernel counts all processes of a user: among the server's own
-	 * that would say nothing about this run. */
-	if (user != NULL)
-		add_limit(plan, RLIMIT_NPROC, spec->number[OPTION_processes]);
+	add_limits(l, spec, user != NULL, plan);
+}
+
+/* 0 when the run is to have none. */
+static int
+make_cgroup(struct launcher *l, struct run *run, struct child *c)
+{
+	const int64_t *number = run->spec->number;
+	const int64_t limit[CGROUP_LIMITS] = {
+		[CGROUP_CPU] = number[OPTION_cpu],
+		[CGROUP_MEMORY] = number[OPTION_memory],
+		[CGROUP_PROCESSES] = number[OPTION_sandbox] == SANDBOX_RUNSC
+		    ? 0 /* its kernel's threads would count */
+		    : number[OPTION_processes],
+	};
+	bool any = false;
+	struct err e;
+
+	c->cgroup = NULL;
+	for (int i = 0; i < CGROUP_LIMITS; i++)
+		any |= limit[i] > 0 &&
+		    cgroups_can(l->cgroups, (enum cgroup_limit)i);
+	if (!any)
+		return 0;
+	if ((c->cgroup = cgroup_new(l->cgroups, limit, &e)) == NULL)
+		return run_explain(run, "%s", e.msg);
+	return 0;
 }
 
 static void
@@ -157,6 +193,7 @@ explain(const struct vspawn_result *failed, const struct vspawn_plan *plan,
 	static const char *const what[] = {
 		[VSPAWN_PIPE] = "cannot open a pipe",
 		[VSPAWN_CLONE] = "cannot start a process",
+		[VSPAWN_CGROUP] = "cannot enter its cgroup",
 		[VSPAWN_SETUP] = "cannot set up its process",
 		[VSPAWN_LIMIT] = "cannot set its limits",
 		[VSPAWN_USER] = "cannot become user ",
@@ -190,8 +227,14 @@ start_as(struct launcher *l, struct run *run, struct child *c,
 	if (make_environment(l, run, user) == -1 || l->argv.failed)
 		return run_explain(run, "out of memory");
 	make_plan(l, run->spec, change ? user : NULL, &plan);
+	if (make_cgroup(l, run, c) == -1)
+		return -1;
+	if (c->cgroup != NULL)
+		plan.cgroup = cgroup_fd(c->cgroup);
 	if (child_start(c, loop, &l->vspawner, &plan, &result) == 0)
 		return 0;
+	if (c->cgroup != NULL)
+		cgroup_end(c->cgroup);
 	explain(&result, &plan, run);
 	return -1;
 }

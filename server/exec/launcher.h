@@ -15,7 +15,8 @@
 #include "words.h"
 
 struct launcher {
-	struct words argv; /* the runner fills it before launcher_start */
+	struct words argv;	 /* the runner fills it before launcher_start */
+	struct cgroups *cgroups; /* where runs with limits go; NULL: nowhere */
 
 	/* launcher.c's own. */
 	struct vspawner vspawner;

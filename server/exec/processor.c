@@ -81,6 +81,7 @@ struct processor {
 
 	/* The processor thread's, once it runs. */
 	struct executor executor;
+	struct err no_cgroups; /* why, if there are none */
 	struct execution *executions;
 	unsigned n_running;
 	ev_async woken;
@@ -333,6 +334,7 @@ processor_free(struct processor *p)
 	queue_free(p->orders);
 	queue_free(p->reports);
 	runners_close(&p->executor);
+	cgroups_close(p->executor.launcher.cgroups);
 	if (p->executor.loop != NULL)
 		ev_loop_destroy(p->executor.loop);
 	launcher_fini(&p->executor.launcher);
@@ -360,11 +362,41 @@ processor_start(const struct processor_options *o, struct err *e)
 		return NULL;
 	}
 	if (copy_options(p, o, e) == -1 || make_seats(p, e) == -1 ||
-	    make_loop(p, e) == -1 || start_thread(p, e) == -1) {
-		processor_free(p);
-		return NULL;
-	}
-	return p;
+	    make_loop(p, e) == -1)
+		goto fail;
+	p->executor.launcher.cgroups =
+	    cgroups_open(o->cgroup, p->executor.loop, &p->no_cgroups);
+	if (start_thread(p, e) == 0)
+		return p;
+fail:
+	processor_free(p);
+	return NULL;
+}
+
+const char *
+processor_cgroups(const struct processor *p, const char **why)
+{
+	const struct cgroups *g = p->executor.launcher.cgroups;
+
+	*why = g == NULL ? p->no_cgroups.msg : "a controller is missing";
+	return g == NULL ? NULL : cgroups_path(g);
+}
+
+bool
+processor_limits(const struct processor *p, const struct rule_spec *spec)
+{
+	static const enum rule_option_id option[CGROUP_LIMITS] = {
+		[CGROUP_CPU] = OPTION_cpu,
+		[CGROUP_MEMORY] = OPTION_memory,
+		[CGROUP_PROCESSES] = OPTION_processes,
+	};
+
+	for (int i = 0; i < CGROUP_LIMITS; i++)
+		if (spec->number[option[i]] > 0 &&
+		    !cgroups_can(p->executor.launcher.cgroups,
+			(enum cgroup_limit)i))
+			return false;
+	return true;
 }
 
 static void

@@ -25,6 +25,9 @@ struct processor_options {
 	/* How long a run of a rule without a timeout may wait for a network
 	 * connection, and then for each answer; 0: 30 s. */
 	int64_t network_limit_ns;
+	/* Below which runs with limits get cgroups of their own; NULL: the one
+	 * that this process is in. */
+	const char *cgroup;
 	/* Called on the processor thread when processor_take has something
 	 * new, once for several; only wakes main (ev_async_send). */
 	void (*wake)(void *arg);
@@ -58,6 +61,14 @@ struct processor;
  */
 struct processor *processor_start(const struct processor_options *o,
     struct err *e);
+
+/* Where runs with limits get their cgroups, or NULL; and why not all can be
+ * had. */
+const char *processor_cgroups(const struct processor *p, const char **why);
+
+/* Whether all limits that a rule sets on what its runs use are kept for a run
+ * as a whole. */
+bool processor_limits(const struct processor *p, const struct rule_spec *spec);
 
 /* Ownership of run moves in. False when max_inflight runs are there already;
  * then the run stays the caller's. */

@@ -54,6 +54,9 @@ on_ended(struct child *c, int exit, int signal)
 	x->run->exit = exit == CHILD_EXIT_UNKNOWN ? RUN_EXIT_NONE : exit;
 	if (!success)
 		explain_failure(x->run, signal);
+	if (!success && c->cgroup != NULL &&
+	    cgroup_ran_out_of_memory(c->cgroup))
+		(void)run_explain(x->run, "out of its memory");
 	execution_end(x, success);
 }
 

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -28,6 +30,8 @@
  *     low numbers first, and it takes along no more than lies below.
  *  5. a user that a run changes to may stop the child just before its exec,
  *     and this thread with it: such users are trusted that far.
+ *  6. a process that moves into a cgroup waits for all processors, perhaps ten
+ *     milliseconds, and this thread with it; one that is born there does not.
  * posix_spawn knows neither limits nor users, and copies the descriptors.
  */
 #define STACK_BYTES (256u * 1024) /* execvpe keeps a path and argv on it */
@@ -50,6 +54,7 @@ struct child_arg {
 	const struct vspawner *vspawner;
 	const struct vspawn_plan *plan;
 	struct vspawn_result *result;
+	int cgroup_procs; /* to move there; -1: it is where it should be */
 };
 
 static void *
@@ -207,6 +212,10 @@ child_main(void *arg)
 	const struct vspawn_plan *plan = a->plan;
 	struct vspawn_result *result = a->result;
 
+	result->step = VSPAWN_CGROUP;
+	if (a->cgroup_procs != -1 &&
+	    syscall(SYS_write, a->cgroup_procs, "0", 1) != 1)
+		goto fail;
 	result->step = VSPAWN_SETUP;
 	if (set_up(a->vspawner) == -1)
 		goto fail;
@@ -261,6 +270,67 @@ release_files(const struct vspawner *v, const struct vspawn_plan *plan)
 			(void)dup3(v->null_fd, v->fd[i], O_CLOEXEC);
 }
 
+#define CLONE_FLAGS (CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD)
+
+/* clone() knows no cgroups, and the C library offers no clone3(): the child
+ * must not return from a function that this thread has still to return from.
+ * -1 with ENOSYS where that is not to be had. */
+static pid_t
+clone_into(struct child_arg *arg, char *top, struct vspawn_result *result)
+{
+#if defined(__x86_64__)
+	struct clone_args args = {
+		.flags = (uint64_t)CLONE_FLAGS | CLONE_INTO_CGROUP,
+		.pidfd = (uint64_t)(uintptr_t)&result->pidfd,
+		.exit_signal = SIGCHLD,
+		.stack = (uint64_t)(uintptr_t)(top - STACK_BYTES),
+		.stack_size = STACK_BYTES,
+		.cgroup = (unsigned)arg->plan->cgroup,
+	};
+	long rc;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%eax, %%eax\n\t"
+			 "jnz 1f\n\t"
+			 "mov %[arg], %%rdi\n\t"
+			 "call *%[main]\n\t"
+			 "mov %%eax, %%edi\n\t"
+			 "mov %[exit], %%eax\n\t"
+			 "syscall\n"
+			 "1:"
+			 : "=a"(rc)
+			 : "0"((long)SYS_clone3), "D"(&args),
+			 "S"(sizeof(args)), [main] "r"(child_main),
+			 [arg] "r"(arg), [exit] "i"(SYS_exit)
+			 : "rcx", "r11", "cc", "memory");
+	if (rc >= 0)
+		return (pid_t)rc;
+	errno = (int)-rc;
+#else
+	(void)arg;
+	(void)top;
+	(void)result;
+	errno = ENOSYS;
+#endif
+	return -1;
+}
+
+/* Born where the server is, it moves before it does anything else. */
+static pid_t
+clone_and_move(struct child_arg *arg, char *top, struct vspawn_result *result)
+{
+	pid_t pid;
+
+	if (arg->plan->cgroup != 0 &&
+	    (arg->cgroup_procs = openat(arg->plan->cgroup, "cgroup.procs",
+		 O_WRONLY | O_CLOEXEC)) == -1)
+		return -1;
+	pid = real_clone(child_main, top, CLONE_FLAGS | SIGCHLD, arg,
+	    &result->pidfd);
+	close_any(arg->cgroup_procs);
+	return pid;
+}
+
 static int
 clone_child(struct child_arg *arg, struct vspawn_result *result)
 {
@@ -270,9 +340,12 @@ clone_child(struct child_arg *arg, struct vspawn_result *result)
 
 	if (other_user)
 		dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
-	result->pid = real_clone(child_main, top,
-	    CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD, arg,
-	    &result->pidfd);
+	result->pid = -1;
+	errno = ENOSYS;
+	if (arg->plan->cgroup != 0)
+		result->pid = clone_into(arg, top, result);
+	if (result->pid == -1 && errno == ENOSYS)
+		result->pid = clone_and_move(arg, top, result);
 	if (result->pid == -1) {
 		result->error = errno;
 		return -1;
@@ -293,7 +366,8 @@ vspawn(struct vspawner *v, const struct vspawn_plan *plan,
 {
 	struct child_arg arg = { .vspawner = v,
 		.plan = plan,
-		.result = result };
+		.result = result,
+		.cgroup_procs = -1 };
 	int rc = -1;
 
 	*result = (struct vspawn_result){ .step = VSPAWN_CLONE, .pidfd = -1 };

@@ -28,12 +28,14 @@ struct vspawn_plan {
 	const struct user *user; /* NULL: the server's */
 	struct vspawn_limit limit[VSPAWN_LIMITS_MAX];
 	size_t n_limits;
+	int cgroup; /* folder of the one it is born in; 0: the server's */
 };
 
 /* The step that failed. */
 enum vspawn_step {
 	VSPAWN_PIPE, /* child_start's */
 	VSPAWN_CLONE,
+	VSPAWN_CGROUP,
 	VSPAWN_SETUP,
 	VSPAWN_LIMIT,
 	VSPAWN_USER,

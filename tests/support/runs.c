@@ -123,6 +123,12 @@ runs_restart(unsigned max_inflight)
 }
 
 void
+runs_start_again(void)
+{
+	start(64, 0);
+}
+
+void
 runs_restart_limited(int64_t network_limit_ns)
 {
 	processor_stop(runs.processor);

@@ -24,6 +24,8 @@ int runs_teardown(void **state);
 void runs_restart(unsigned max_inflight);
 /* With another limit of network runs than 30 s. */
 void runs_restart_limited(int64_t network_limit_ns);
+/* After processor_stop. */
+void runs_start_again(void);
 struct processor *runs_processor(void);
 
 /* A run of `line`: the words of RULE SET after the pattern, then options as

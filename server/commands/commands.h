@@ -10,7 +10,7 @@ handler cmd_set, cmd_get, cmd_info, cmd_query, cmd_remove, cmd_run;
 handler cmd_cancel, cmd_executions, cmd_history, cmd_output;
 handler cmd_rule_set, cmd_rule_get, cmd_rule_options;
 handler cmd_rule_pause, cmd_rule_resume, cmd_removerule, cmd_listrules;
-handler cmd_stat, cmd_health, cmd_health_background;
+handler cmd_stat, cmd_health, cmd_health_background, cmd_health_sandbox;
 handler cmd_health_agents, cmd_health_agent;
 handler cmd_watch, cmd_unwatch;
 handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;

@@ -1,5 +1,7 @@
-/* STAT HEALTH */
+/* STAT HEALTH, HEALTH BACKGROUND, HEALTH SANDBOX */
 #include "commands.h"
+
+#include <stdio.h>
 
 #include "health.h"
 #include "metric.h"
@@ -89,4 +91,52 @@ cmd_health_background(struct conn *c, const struct request *r, struct err *e)
 	background_put(out, r->id, c->server->monitor.tasks);
 	reply_ok(out, r->id);
 	return HANDLED;
+}
+
+/* The row of `none` tells how runs are limited without one. */
+static const char *
+limits_detail(const struct server *s, char text[SANDBOX_DETAIL_MAX])
+{
+	const char *why, *path = processor_cgroups(s->processor, &why);
+
+	if (path == NULL)
+		(void)snprintf(text, SANDBOX_DETAIL_MAX,
+		    "limits by setrlimit alone, no cgroups: %s", why);
+	else
+		(void)snprintf(text, SANDBOX_DETAIL_MAX,
+		    "limits by cgroups in %s", path);
+	return text;
+}
+
+static void
+put_sandboxes(struct buf *out, struct slice id, const struct server *s)
+{
+	char text[SANDBOX_DETAIL_MAX];
+
+	for (int i = SANDBOX_NONE; i <= SANDBOX_KATA; i++) {
+		const struct sandbox *x = &s->sandboxes.of[i];
+		struct metric_value v[METRIC_COUNT] = { 0 };
+
+		v[METRIC_SANDBOX_KIND_kind].word = sandbox_word(i);
+		v[METRIC_SANDBOX_KIND_available].number =
+		    x->state == SANDBOX_WORKS;
+		v[METRIC_SANDBOX_KIND_detail].word =
+		    i == SANDBOX_NONE ? limits_detail(s, text) : x->detail;
+		metric_put_row(out, id, METRIC_SECTION_SANDBOX_KIND, v);
+	}
+}
+
+/* There are no sessions yet. */
+static void
+fill_sandbox(const struct server *s, struct metric_value *v)
+{
+	v[METRIC_SANDBOX_max_agents].number = s->config->agents_max_sessions;
+}
+
+int
+cmd_health_sandbox(struct conn *c, const struct request *r, struct err *e)
+{
+	(void)e;
+	put_sandboxes(conn_reply(c), r->id, c->server);
+	return reply_pairs(c, r, METRIC_SECTION_SANDBOX, fill_sandbox);
 }

@@ -119,6 +119,12 @@ enum { QUERY_STATUS, QUERY_AFTER, QUERY_LIMIT, QUERY_KEYWORDS };
 static const char *const query_keywords[QUERY_KEYWORDS] = { "STATUS", "AFTER",
 	"LIMIT" };
 
+enum { HEALTH_HISTORY_DAYS, HEALTH_HISTORY_STEP, HEALTH_HISTORY_KEYWORDS };
+
+static const char *const health_history_keywords[HEALTH_HISTORY_KEYWORDS] = {
+	"DAYS", "STEP"
+};
+
 /* Take one option: its place in `keywords`, or -1. *seen has a bit for each
  * that was taken before. */
 static int
@@ -353,6 +359,76 @@ read_rule_set(struct request *r, struct err *e)
 	return s->spec == NULL ? -1 : 0;
 }
 
+static int
+read_history_source(struct request_health_history *h, struct slice word,
+    struct err *e)
+{
+	static const char *const words[HISTORY_SOURCE_END] = {
+		[HISTORY_AGENT] = "agent",
+		[HISTORY_INTEGRATION] = "integration",
+		[HISTORY_SYSTEM] = "system",
+	};
+
+	for (int i = HISTORY_AGENT; i < HISTORY_SOURCE_END; i++) {
+		if (!slice_eq(word, slice_str(words[i])))
+			continue;
+		h->source = (enum history_source)i;
+		if (h->source == HISTORY_SYSTEM &&
+		    !slice_eq(h->id, slice_str("-")))
+			return err_quote(e, ERR_INVALID, h->id,
+			    "the system has the id - and not");
+		return token_is_identifier(h->id, words[i], e) ? 0 : -1;
+	}
+	return err_quote(e, ERR_INVALID, word,
+	    "a source is agent, integration or system and not");
+}
+
+static int
+read_history_option(struct request_health_history *h, int keyword,
+    struct slice value, struct err *e)
+{
+	uint64_t days;
+
+	if (keyword == HEALTH_HISTORY_DAYS) {
+		if (token_u64(value, HISTORY_DAYS_MAX, &days) == -1 ||
+		    days == 0)
+			return err_quote(e, ERR_INVALID, value,
+			    "days are 1 to %d and not", HISTORY_DAYS_MAX);
+		h->days = (unsigned)days;
+		return 0;
+	}
+	h->by_hour = slice_eq(value, slice_str("hour"));
+	if (!h->by_hour && !slice_eq(value, slice_str("day")))
+		return err_quote(e, ERR_INVALID, value,
+		    "a step is hour or day and not");
+	return 0;
+}
+
+static int
+read_health_history(struct request *r, struct err *e)
+{
+	struct request_health_history *h = &r->u.health_history;
+	unsigned seen = 0;
+	int keyword;
+
+	h->id = r->args[1];
+	h->days = 30;
+	h->by_hour = false;
+	if (read_history_source(h, r->args[0], e) == -1)
+		return -1;
+	for (size_t i = 2; i < r->n_args; i += 2) {
+		keyword = take_keyword(r->args[i], health_history_keywords,
+		    HEALTH_HISTORY_KEYWORDS, &seen, e);
+		if (keyword == -1)
+			return -1;
+		if (i + 1 == r->n_args)
+			return no_value(health_history_keywords[keyword], e);
+		if (read_history_option(h, keyword, r->args[i + 1], e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static const char *const topic_words[WATCH_TOPIC_COUNT] = {
 	[WATCH_JOBS] = "jobs",
 	[WATCH_EXECUTIONS] = "executions",
@@ -406,6 +482,8 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 		return read_output(r, e);
 	case CMD_RULE_SET:
 		return read_rule_set(r, e);
+	case CMD_HEALTH_HISTORY:
+		return read_health_history(r, e);
 	case CMD_WATCH:
 		return read_watch(r, e);
 	case CMD_GET:

@@ -64,6 +64,23 @@ struct request_output {
 	uint64_t execution_id; /* 0: the newest */
 };
 
+/* Whose history. Stored in the log: never renumber. */
+enum history_source {
+	HISTORY_AGENT = 1,
+	HISTORY_INTEGRATION = 2,
+	HISTORY_SYSTEM = 3,
+	HISTORY_SOURCE_END
+};
+
+#define HISTORY_DAYS_MAX 400
+
+struct request_health_history {
+	enum history_source source;
+	struct slice id; /* of the system: "-" */
+	unsigned days;	 /* 1 .. HISTORY_DAYS_MAX */
+	bool by_hour;
+};
+
 /* The topics of WATCH. */
 enum watch_topic {
 	WATCH_JOBS,
@@ -103,6 +120,7 @@ struct request {
 		struct request_output output;
 		struct request_rule_set rule_set;
 		struct request_watch watch;
+		struct request_health_history health_history;
 		/* The one identifier: GET, INFO, REMOVE, RUN, RULE GET, RULE
 		 * OPTIONS (its pairs are args from 1 on), RULE PAUSE, RULE
 		 * RESUME, REMOVERULE, HEALTH AGENT. */

@@ -279,7 +279,8 @@ before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
 	run_frame(s);
 	store_kick(s->store);
 	conns_flush(s);
-	if (s->draining && sched_idle(s->sched) && store_idle(s->store))
+	if (s->draining && sched_idle(s->sched) && store_idle(s->store) &&
+	    monitor_save(&s->monitor))
 		end_drain(s);
 	if (s->runnable != NULL || s->tick_wanted)
 		ev_idle_start(loop, &s->more);
@@ -643,7 +644,11 @@ server_init(struct server *s, const struct options *o, const struct config *c,
 	if (load_auth(s, e) == -1 || open_frame_timer(s, e) == -1)
 		return -1;
 	init_watchers(s);
-	if (open_store(s, e) == -1 || open_scheduler(s, e) == -1)
+	if (open_store(s, e) == -1)
+		return -1;
+	if (monitor_open(&s->monitor, e) == -1)
+		return fail(s, EXIT_RUNTIME);
+	if (open_scheduler(s, e) == -1)
 		return -1;
 	sandboxes_find(&s->sandboxes, s->loop);
 	if (listeners_open(s, e) == -1)

@@ -12,6 +12,7 @@ handler cmd_rule_set, cmd_rule_get, cmd_rule_options;
 handler cmd_rule_pause, cmd_rule_resume, cmd_removerule, cmd_listrules;
 handler cmd_stat, cmd_health, cmd_health_background, cmd_health_sandbox;
 handler cmd_health_agents, cmd_health_agent;
+handler cmd_health_history;
 handler cmd_watch, cmd_unwatch;
 handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
 

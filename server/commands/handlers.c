@@ -35,6 +35,7 @@ handler *const handlers[CMD_COUNT] = {
 	[CMD_HEALTH_AGENTS] = cmd_health_agents,
 	[CMD_HEALTH_AGENT] = cmd_health_agent,
 	[CMD_HEALTH_SANDBOX] = cmd_health_sandbox,
+	[CMD_HEALTH_HISTORY] = cmd_health_history,
 	[CMD_WATCH] = cmd_watch,
 	[CMD_UNWATCH] = cmd_unwatch,
 	[CMD_COMPRESS] = cmd_compress,

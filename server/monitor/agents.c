@@ -11,6 +11,7 @@
 #include "histogram.h"
 #include "metric.h"
 #include "os.h"
+#include "rollup.h"
 #include "server.h"
 
 #define MINUTE_NS (60 * NS_PER_S)
@@ -210,10 +211,22 @@ is_operation(const struct sched_event *event)
 	}
 }
 
+static void
+count_operation(struct server *s, struct agent_stats *a,
+    const struct sched_event *event)
+{
+	const struct run *run = event->run;
+	bool failed = run == NULL || run->outcome != RUN_SUCCESS;
+	int64_t took_ns = run == NULL ? 0 : run->ended_ns - run->started_ns;
+
+	agent_stats_operation(a, failed, took_ns, event->now_ns, os->mono_ns());
+	rollup_add(s->monitor.history.rollup, HISTORY_AGENT,
+	    slice_str(event->rule), !failed, took_ns, event->now_ns);
+}
+
 void
 agents_observe(struct server *s, const struct sched_event *event)
 {
-	const struct run *run = event->run;
 	struct agent_stats *a;
 
 	if (event->kind != SCHED_STARTED && event->kind != SCHED_ENDED)
@@ -223,10 +236,7 @@ agents_observe(struct server *s, const struct sched_event *event)
 	if (event->kind == SCHED_STARTED || !is_operation(event))
 		agent_stats_active(a, event->now_ns);
 	else
-		agent_stats_operation(a,
-		    run == NULL || run->outcome != RUN_SUCCESS,
-		    run == NULL ? 0 : run->ended_ns - run->started_ns,
-		    event->now_ns, os->mono_ns());
+		count_operation(s, a, event);
 }
 
 void

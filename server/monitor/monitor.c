@@ -28,11 +28,18 @@ monitor_init(struct monitor *m, struct server *s)
 	m->poll.data = m;
 }
 
+int
+monitor_open(struct monitor *m, struct err *e)
+{
+	return rollup_task_open(&m->history, m->server, e);
+}
+
 void
 monitor_start(struct monitor *m)
 {
 	const struct config *c = m->server->config;
 
+	rollup_task_start(&m->history);
 	if (!c->health_polling_enabled)
 		return;
 	m->poll.repeat = (double)c->health_polling_interval / NS_PER_S;
@@ -40,9 +47,16 @@ monitor_start(struct monitor *m)
 	task_schedule(&m->tasks[TASK_HEALTH_POLL], c->health_polling_interval);
 }
 
+bool
+monitor_save(struct monitor *m)
+{
+	return rollup_task_finish(&m->history);
+}
+
 void
 monitor_fini(struct monitor *m)
 {
+	rollup_task_fini(&m->history);
 	agents_fini(m->server);
 }
 

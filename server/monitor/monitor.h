@@ -7,6 +7,7 @@
  *	health        sections and their status
  *	agents        how the executions of each rule go
  *	pace          executions, and how late they are
+ *	rollup        what happened by hour and by day, durable
  *
  * Main thread.
  */
@@ -14,11 +15,14 @@
 #define MONITOR_MONITOR_H
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "background.h"
+#include "err.h"
 #include "metrics.h"
 #include "pace.h"
+#include "rollup_task.h"
 #include "sched.h"
 
 struct server;
@@ -29,11 +33,18 @@ struct monitor {
 	struct task tasks[TASK_COUNT];
 	struct pace pace;
 	struct window commit_us;
+	struct rollup_task history;
 };
 
 void monitor_init(struct monitor *m, struct server *s);
+/* Read from the store what is kept there; before the scheduler begins. 0, or
+ * -1 with *e. */
+int monitor_open(struct monitor *m, struct err *e);
 /* Begin to poll, if the configuration says so. */
 void monitor_start(struct monitor *m);
+/* At a clean stop, when no execution runs any more and the store is idle: ask
+ * it to keep what is still in memory. False: ask again when it is idle. */
+bool monitor_save(struct monitor *m);
 void monitor_fini(struct monitor *m);
 
 /* For struct sched_options: fans an event out to all that want it. */

@@ -489,6 +489,60 @@ test_names_and_texts(void **state)
 }
 
 static void
+test_health_history(void **state)
+{
+	const struct {
+		struct slice line;
+		struct request_health_history want;
+	} rows[] = {
+		{ S("h HEALTH HISTORY agent r"),
+		    { HISTORY_AGENT, S("r"), 30, false } },
+		{ S("h health history integration i step hour"),
+		    { HISTORY_INTEGRATION, S("i"), 30, true } },
+		{ S("h HEALTH HISTORY system - DAYS 400 STEP day"),
+		    { HISTORY_SYSTEM, S("-"), 400, false } },
+		{ S("h HEALTH HISTORY agent - STEP hour DAYS 1"),
+		    { HISTORY_AGENT, S("-"), 1, true } },
+	};
+	const struct {
+		struct slice line;
+		enum err_code code;
+	} errors[] = {
+		{ S("h HEALTH HISTORY agent"), ERR_SYNTAX },
+		{ S("h HEALTH HISTORY agent r DAYS"), ERR_SYNTAX },
+		{ S("h HEALTH HISTORY agent r DAYS 1 STEP day DAYS"),
+		    ERR_SYNTAX },
+		{ S("h HEALTH HISTORY agent r DAYS 1 DAYS 2"), ERR_INVALID },
+		{ S("h HEALTH HISTORY agent r DAYS 0"), ERR_INVALID },
+		{ S("h HEALTH HISTORY agent r DAYS 401"), ERR_INVALID },
+		{ S("h HEALTH HISTORY agent r STEP minute"), ERR_INVALID },
+		{ S("h HEALTH HISTORY agent \"a b\""), ERR_INVALID },
+		{ S("h HEALTH HISTORY agents r"), ERR_INVALID },
+		{ S("h HEALTH HISTORY system r"), ERR_INVALID },
+	};
+	struct parsed p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct request_health_history *h = &p.r.u.health_history;
+
+		parse(&p, rows[i].line);
+		assert_int_equal(p.result, 0);
+		assert_int_equal(h->source, rows[i].want.source);
+		assert_slice(h->id, rows[i].want.id);
+		assert_int_equal(h->days, rows[i].want.days);
+		assert_int_equal(h->by_hour, rows[i].want.by_hour);
+		finish(&p);
+	}
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		parse(&p, errors[i].line);
+		assert_int_equal(p.result, -1);
+		assert_int_equal(p.e.code, errors[i].code);
+		finish(&p);
+	}
+}
+
+static void
 test_rule_set(void **state)
 {
 	struct parsed p;
@@ -565,6 +619,7 @@ main(void)
 		cmocka_unit_test(test_identifier_limit),
 		cmocka_unit_test(test_query),
 		cmocka_unit_test(test_names_and_texts),
+		cmocka_unit_test(test_health_history),
 		cmocka_unit_test(test_rule_set),
 		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_id_of_head),

@@ -30,6 +30,7 @@
  * Everything is made by the first run: a server without webhooks has none.
  */
 #define BODY_MAX ((uint64_t)16 << 20)
+#define LIMITS_MAX 10 /* of the network limit, for all of a transfer */
 #define IDLE_MAX 256L /* kept connections, to all hosts together */
 
 struct http {
@@ -415,6 +416,9 @@ set_limits(CURL *easy, const struct run *run, int64_t limit_ns)
 	(void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
 	    (long)((limit_ms + 999) / 1000));
+	/* A byte now and then is progress; for a day it is none. */
+	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+	    (long)(limit_ms * LIMITS_MAX));
 }
 
 static void

@@ -393,6 +393,32 @@ limits_silence_without_a_timeout(void **state)
 	peer_stop(&peer);
 }
 
+/* A byte now and then, for as long as somebody listens. */
+static void
+answer_and_drip(struct peer *p)
+{
+	if (!receive_request(p) ||
+	    !peer_send(p, "HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"))
+		return;
+	while (peer_send(p, "x"))
+		(void)usleep(50000);
+}
+
+static void
+limits_the_whole_without_a_timeout(void **state)
+{
+	const struct run *run;
+
+	(void)state;
+	peer_start(&peer, answer_and_drip);
+	runs_restart_limited(SECOND / 5);
+	run = get("");
+	runs_expect(run, RUN_FAILURE, 200, NULL);
+	assert_true(run->ended_ns - run->started_ns > SECOND / 2);
+	runs_restart(64);
+	peer_stop(&peer);
+}
+
 static void
 await_start(uint64_t id)
 {
@@ -567,6 +593,7 @@ main(void)
 		TEST(bounds_the_body),
 		TEST(times_out),
 		TEST(limits_silence_without_a_timeout),
+		TEST(limits_the_whole_without_a_timeout),
 		TEST(cancels),
 		TEST(does_not_wait_for_names),
 		TEST(slow_ones_delay_nobody),

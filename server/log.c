@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tstamp.h"
+#include "utf8.h"
 
 #define TAIL_JSON ",\"truncated\":true}\n"
 #define TAIL_LOGFMT " truncated=true\n"
@@ -114,40 +115,6 @@ put_time(struct line *l, int64_t ns)
 	put_str(l, "Z");
 }
 
-/*
- * The length of the UTF-8 sequence that s, of n > 0 bytes, begins with; 0 when
- * it is none: overlong, a surrogate, above U+10FFFF or cut off.
- */
-static size_t
-utf8_len(const unsigned char *s, size_t n)
-{
-	unsigned char low = 0x80;
-	unsigned char high = 0xBF;
-	size_t len;
-	size_t i;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xC2 || s[0] > 0xF4)
-		return 0;
-	len = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-	if (s[0] == 0xE0)
-		low = 0xA0;
-	if (s[0] == 0xED)
-		high = 0x9F;
-	if (s[0] == 0xF0)
-		low = 0x90;
-	if (s[0] == 0xF4)
-		high = 0x8F;
-	if (len > n || s[1] < low || s[1] > high)
-		return 0;
-	for (i = 2; i < len; i++) {
-		if (s[i] < 0x80 || s[i] > 0xBF)
-			return 0;
-	}
-	return len;
-}
-
 /* Whether the sequence of n bytes at s goes out as it is. */
 static bool
 is_plain(const unsigned char *s, size_t n)
@@ -189,7 +156,7 @@ escape(char out[8], enum log_format format, unsigned char byte)
 static size_t
 put_char(struct line *l, const unsigned char *p, size_t n)
 {
-	size_t len = utf8_len(p, n);
+	size_t len = utf8_sequence(slice_of((const char *)p, n));
 	char out[8];
 
 	if (is_plain(p, len)) {

@@ -192,6 +192,47 @@ test_all(void **state)
 	call_fini(&c);
 }
 
+/* Runs that leave the plan of their job as it is. */
+static void
+test_beside(void **state)
+{
+	struct record_run run = { .job = slice_str("a"),
+		.execution_id = 9,
+		.due_ns = 5,
+		.next_due_ns = MAKER_DUE,
+		.flags = RECORD_TRIGGER_BESIDE };
+	const char *path = folder_path(*state, "log");
+	struct log_maker m;
+	struct call c;
+
+	log_begin(&m, path, 1, 1);
+	log_set(&m, "a");
+	log_run(&m, RECORD_JOB_TRIGGER, &run);
+	run.execution_id = 10;
+	run.flags |= RECORD_TRIGGER_MANUAL;
+	log_run(&m, RECORD_JOB_TRIGGER, &run);
+	log_end(&m);
+	call_init(&c);
+	c.options.all = true;
+	assert_string_equal(dump_of(&c, path, NULL),
+	    "1 SET a " T "\n"
+	    "2 TRIGGER a 9 due AT 5 PLAN " T "\n"
+	    "3 TRIGGER a 10 manual AT 5 PLAN " T "\n");
+	call_fini(&c);
+	call_init(&c);
+	c.options.all = c.options.json = true;
+	assert_string_equal(dump_of(&c, path, NULL),
+	    "{\"type\":\"set\",\"seq\":1,\"identifier\":\"a\","
+	    "\"execution\":" T ",\"status\":\"planned\"}\n"
+	    "{\"type\":\"trigger\",\"seq\":2,\"identifier\":\"a\","
+	    "\"execution_id\":9,\"manual\":false,\"execution\":5,"
+	    "\"next_execution\":" T "}\n"
+	    "{\"type\":\"trigger\",\"seq\":3,\"identifier\":\"a\","
+	    "\"execution_id\":10,\"manual\":true,\"execution\":5,"
+	    "\"next_execution\":" T "}\n");
+	call_fini(&c);
+}
+
 static void
 test_json(void **state)
 {
@@ -905,6 +946,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		FOLDER_TEST(test_text),
 		FOLDER_TEST(test_all),
+		FOLDER_TEST(test_beside),
 		FOLDER_TEST(test_json),
 		FOLDER_TEST(test_json_bytes),
 		FOLDER_TEST(test_lines_are_requests),

@@ -638,8 +638,9 @@ server_init(struct server *s, const struct options *o, const struct config *c,
 	s->input = malloc(INPUT_BYTES);
 	s->line = malloc(LINE_MAX_CEILING);
 	s->zones = zones_new(NULL);
+	s->traffic = traffic_new();
 	if (s->loop == NULL || s->input == NULL || s->line == NULL ||
-	    s->zones == NULL)
+	    s->zones == NULL || s->traffic == NULL)
 		return err_nomem(e);
 	if (load_auth(s, e) == -1 || open_frame_timer(s, e) == -1)
 		return -1;
@@ -699,6 +700,7 @@ server_fini(struct server *s)
 	sandboxes_free(&s->sandboxes);
 	auth_free(s->auth);
 	token_fini(&s->tokens);
+	traffic_free(s->traffic);
 	free(s->input);
 	free(s->line);
 	if (s->loop != NULL)

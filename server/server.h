@@ -21,6 +21,7 @@
 #include "sched.h"
 #include "store.h"
 #include "token.h"
+#include "traffic.h"
 #include "watch.h"
 #include "zone.h"
 
@@ -72,7 +73,9 @@ struct server {
 	char *line;	       /* the line being handled, unescaped in place */
 	struct tokens tokens;
 	uint64_t conns_total, conns_refused;
-	uint64_t requests_total, errors_total;
+	struct traffic *traffic;
+	uint64_t stamp; /* of the request being handled: see traffic.h */
+	char note[OP_NOTE_MAX]; /* see conn_note */
 
 	/* server.c */
 	ev_async store_wake, processor_wake;

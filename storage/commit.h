@@ -19,7 +19,7 @@
 /* A full batch takes no more records until it has been handed over. */
 #define BATCH_BYTES_MAX (512u * 1024u)
 #define BATCH_OPS_MAX 8192u
-#define OP_NOTE_MAX 65
+#define OP_NOTE_MAX 73
 
 /*
  * Told once for every record, in order: with e NULL when it is durable (and
@@ -32,12 +32,12 @@ struct op {
 	uint32_t offset;  /* of the record in the batch */
 	uint32_t slot;	  /* the store's */
 	void *prepared;	  /* the store's: memory that applying will need */
-	uint8_t urgency;  /* enum wal_urgency */
-	bool failed;	  /* the result, by the writer: see the batch's err */
 	op_done_cb *done; /* may be NULL */
 	void *arg;
+	uint8_t urgency; /* enum wal_urgency */
+	bool failed;	 /* the result, by the writer: see the batch's err */
 	uint8_t note_len;
-	char note[OP_NOTE_MAX]; /* the caller's: a request id */
+	char note[OP_NOTE_MAX]; /* the caller's: what it needs to answer */
 };
 
 struct batch {

@@ -16,8 +16,9 @@ cmd_compress(struct conn *c, const struct request *r, struct err *e)
 }
 
 static void
-answer_backup(void *arg, struct slice id, off_t bytes, const struct err *e)
+answer_backup(void *arg, struct slice note, off_t bytes, const struct err *e)
 {
+	struct slice id = conn_noted_id(note);
 	struct conn *c = arg;
 	struct buf *out = conn_reply(c);
 
@@ -28,7 +29,7 @@ answer_backup(void *arg, struct slice id, off_t bytes, const struct err *e)
 		reply_i64(out, bytes);
 		reply_end(out);
 	}
-	conn_answered(c);
+	conn_answered(c, note, e != NULL);
 }
 
 int
@@ -47,8 +48,9 @@ cmd_backup(struct conn *c, const struct request *r, struct err *e)
 	 * that follow must not be answered earlier. */
 	c->pending++;
 	c->hold = CONN_HELD_PENDING;
-	if (store_backup(c->server->store, path, answer_backup, c, r->id, e) ==
-	    0)
+	c->asked = true;
+	if (store_backup(c->server->store, path, answer_backup, c,
+		conn_note(c, r->id), e) == 0)
 		return HANDLED;
 	c->pending--;
 	c->hold = CONN_READY;

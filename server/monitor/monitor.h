@@ -8,6 +8,7 @@
  *	agents        how the executions of each rule go
  *	pace          executions, and how late they are
  *	rollup        what happened by hour and by day, durable
+ *	traffic       requests, their errors and latencies
  *
  * Main thread.
  */

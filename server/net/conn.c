@@ -161,11 +161,36 @@ conn_settle_events(struct conn *c)
 	watch_put_dropped(c, &c->out);
 }
 
-void
-conn_answered(struct conn *c)
+/* A note is the stamp of the request, then its id. */
+struct slice
+conn_note(struct conn *c, struct slice id)
 {
-	bool held = c->hold == CONN_HELD_PENDING || c->eof;
+	struct server *s = c->server;
 
+	memcpy(s->note, &s->stamp, sizeof(s->stamp));
+	memcpy(s->note + sizeof(s->stamp), id.ptr, id.len);
+	return slice_of(s->note, sizeof(s->stamp) + id.len);
+}
+
+struct slice
+conn_noted_id(struct slice note)
+{
+	return slice_of(note.ptr + sizeof(uint64_t),
+	    note.len - sizeof(uint64_t));
+}
+
+void
+conn_answered(struct conn *c, struct slice note, bool failed)
+{
+	struct traffic *t = c->server->traffic;
+	bool held = c->hold == CONN_HELD_PENDING || c->eof;
+	uint64_t stamp;
+
+	memcpy(&stamp, note.ptr, sizeof(stamp));
+	if (failed)
+		traffic_failed(t, stamp);
+	else
+		traffic_answered(t, stamp);
 	c->pending--;
 	if (c->fd == -1 || (c->pending == 0 && held))
 		make_runnable(c); /* to be freed, or to go on */
@@ -173,32 +198,34 @@ conn_answered(struct conn *c)
 
 /* A write has become durable, or was refused. */
 static void
-answer_write(void *arg, struct slice id, const struct err *e)
+answer_write(void *arg, struct slice note, const struct err *e)
 {
+	struct slice id = conn_noted_id(note);
 	struct conn *c = arg;
 
-	if (e == NULL) {
+	if (e == NULL)
 		reply_ok(conn_reply(c), id);
-	} else {
-		c->server->errors_total++;
+	else
 		reply_error(conn_reply(c), id, e);
-	}
-	conn_answered(c);
+	conn_answered(c, note, e != NULL);
 }
 
 struct store_waiter
 conn_waiter(struct conn *c, struct slice id)
 {
-	return (
-	    struct store_waiter){ .done = answer_write, .arg = c, .note = id };
+	return (struct store_waiter){ .done = answer_write,
+		.arg = c,
+		.note = conn_note(c, id) };
 }
 
 int
 conn_asked(struct conn *c, int rc)
 {
-	if (rc == 0)
-		c->pending++;
-	return rc == 0 ? HANDLED : FAILED;
+	if (rc != 0)
+		return FAILED;
+	c->pending++;
+	c->asked = true;
+	return HANDLED;
 }
 
 bool
@@ -350,6 +377,12 @@ input(struct conn *c)
 	if (c->fd == -1)
 		return;
 	buf_drop(&c->in, done);
+	if (c->older <= done) {
+		c->read_us = c->later_us;
+		c->older = SIZE_MAX;
+	} else if (c->older != SIZE_MAX) {
+		c->older -= done;
+	}
 	if (c->in.len == 0 && c->in.cap > 0)
 		buf_free(&c->in); /* an idle client keeps no buffer */
 	if (c->eof && ready(c) && c->pending == 0)
@@ -365,6 +398,22 @@ keep(struct conn *c, const char *p, size_t n)
 		    LOG_STR("reason", "out of memory"),
 		    LOG_U64("connection", c->number));
 		conn_kill(c);
+	}
+}
+
+/* What is about to be added to the input was read now. */
+static void
+note_read(struct conn *c)
+{
+	int64_t now_us = os->mono_ns() / NS_PER_US;
+
+	/* Not held, what is left over is a line whose end comes now. */
+	if (c->in.len == 0 || ready(c)) {
+		c->read_us = now_us;
+		c->older = SIZE_MAX;
+	} else if (c->older == SIZE_MAX) {
+		c->later_us = now_us;
+		c->older = c->in.len;
 	}
 }
 
@@ -393,6 +442,8 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 		return;
 	c->active = ev_now(loop);
 	s->now_ns = os->wall_ns();
+	note_read(c);
+	s->traffic->bytes_in += (uint64_t)n;
 	if (n == 0) {
 		ev_io_stop(loop, w);
 		c->eof = true;
@@ -434,6 +485,7 @@ flush(struct conn *c)
 			return;
 		}
 		c->sent += (size_t)n;
+		s->traffic->bytes_out += (uint64_t)n;
 	}
 	if (c->out.failed) { /* a reply is missing */
 		conn_kill(c);
@@ -516,6 +568,7 @@ conns_flush(struct server *s)
 {
 	struct conn *c;
 
+	traffic_settle(s->traffic);
 	while ((c = s->dirty) != NULL) {
 		s->dirty = c->next_dirty;
 		c->dirty = false;

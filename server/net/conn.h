@@ -56,6 +56,10 @@ struct conn {
 	ev_timer deadline; /* for AUTH */
 
 	struct buf in; /* input not handled yet */
+	/* When it was read, in monotonic microseconds: the first `older` bytes,
+	 * and what came later (older SIZE_MAX: nothing did). */
+	int64_t read_us, later_us;
+	size_t older;
 	struct buf out;
 	size_t sent;	       /* of out */
 	struct buf events;     /* lines to follow the reply being sent */
@@ -65,6 +69,7 @@ struct conn {
 	enum conn_hold hold;
 	uint32_t claimed;      /* slot + 1 while it waits for a name; 0: none */
 	struct stream *stream; /* owned */
+	bool asked;	       /* its request is answered when the store has */
 	bool dirty, runnable;
 	bool discarding; /* the rest of a line over max_line */
 	bool lingering;	 /* all is sent; what still comes is thrown away */
@@ -96,8 +101,14 @@ struct buf *conn_reply(struct conn *c);
  * and what a handler returns after asking the store with it. */
 struct store_waiter conn_waiter(struct conn *c, struct slice id);
 int conn_asked(struct conn *c, int rc);
-/* Or, where another callback answers: it appends its reply and calls this. */
-void conn_answered(struct conn *c);
+/*
+ * Or, where another callback answers: the note for it, valid until the next
+ * call; and from that the id to answer under. It appends its reply and calls
+ * conn_answered.
+ */
+struct slice conn_note(struct conn *c, struct slice id);
+struct slice conn_noted_id(struct slice note);
+void conn_answered(struct conn *c, struct slice note, bool failed);
 
 /* For the handler of a write that can answer at once: whether the answer would
  * overtake those of earlier writes. Then it returns WAIT. */

@@ -19,7 +19,7 @@ allowed(const struct conn *c, struct slice name, const char *what,
 static void
 reply_failure(struct conn *c, struct slice id, const struct err *e)
 {
-	c->server->errors_total++;
+	traffic_failed(c->server->traffic, c->server->stamp);
 	if (e->code == ERR_INTERNAL)
 		LOG_ERROR("internal_error", LOG_SLICE("request", id),
 		    LOG_ERR(e));
@@ -31,6 +31,7 @@ static void
 reject_browser(struct conn *c)
 {
 	LOG_WARN("http_request_closed", LOG_U64("connection", c->number));
+	traffic_auth_failed(c->server->traffic);
 	conn_finish(c);
 }
 
@@ -40,6 +41,7 @@ reject_stranger(struct conn *c, const struct request *r)
 {
 	struct err e;
 
+	traffic_auth_failed(c->server->traffic);
 	(void)err_set(&e, ERR_DENIED, "authentication required");
 	reply_failure(c, r->id, &e);
 	c->closing = true;
@@ -82,7 +84,14 @@ count(struct conn *c)
 {
 	c->requests++;
 	c->rate_count++;
-	c->server->requests_total++;
+}
+
+static void
+stamp(struct conn *c, int command)
+{
+	struct server *s = c->server;
+
+	s->stamp = traffic_stamp(s->traffic, c->read_us, command);
 }
 
 /* Run the handler of a request whose id, command and arity are known. */
@@ -93,9 +102,18 @@ execute(struct conn *c, struct request *r, struct err *e)
 
 	if (check(c, r, e) == -1 || request_args(r, c->server->now_ns, e) == -1)
 		return FAILED;
+	c->asked = false;
 	rc = handlers[r->command->id](c, r, e);
 	request_clear(r);
 	return rc;
+}
+
+static void
+refuse(struct conn *c, const struct request *r, const struct err *e)
+{
+	if (e->code == ERR_LIMIT && over_rate(c))
+		c->server->traffic->rate_limited++;
+	reply_failure(c, r->id, e);
 }
 
 enum handled
@@ -113,6 +131,7 @@ dispatch(struct conn *c, char *line, size_t n)
 	rc = request_begin(line, n, &c->server->tokens, &r, &e);
 	if (rc == 1)
 		return HANDLED;
+	stamp(c, rc == 0 ? (int)r.command->id : TRAFFIC_NO_COMMAND);
 	if (!c->authenticated && (rc == -1 || r.command->role != ROLE_NONE)) {
 		reject_stranger(c, &r);
 		return HANDLED;
@@ -136,7 +155,9 @@ dispatch(struct conn *c, char *line, size_t n)
 		return WAIT;
 	}
 	if (rc == FAILED)
-		reply_failure(c, r.id, &e);
+		refuse(c, &r, &e);
+	else if (!c->asked)
+		traffic_answered(c->server->traffic, c->server->stamp);
 	count(c);
 	return HANDLED;
 }
@@ -147,6 +168,7 @@ dispatch_too_long(struct conn *c, struct slice head)
 	struct request r = { .id = request_id_of(head) };
 	struct err e;
 
+	stamp(c, TRAFFIC_NO_COMMAND);
 	count(c);
 	if (request_is_http(head)) {
 		reject_browser(c);
@@ -174,6 +196,7 @@ dispatch_unended(struct conn *c, struct slice line)
 	struct request r = { .id = request_id_of(line) };
 	struct err e;
 
+	stamp(c, TRAFFIC_NO_COMMAND);
 	count(c);
 	if (!c->authenticated) {
 		reject_stranger(c, &r);

@@ -75,7 +75,8 @@ on_connection(struct ev_loop *loop, ev_io *w, int revents)
 		}
 		/* Fails on a unix socket, where it means nothing. */
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		(void)conn_new(s, fd); /* or closed, for want of memory */
+		if (conn_new(s, fd) == NULL)
+			s->conns_refused++; /* for want of memory */
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "number.h"
 #include "token.h"
 #include "tstamp.h"
 
@@ -60,88 +61,6 @@ static const struct option {
 
 /* --- reading --- */
 
-/* The place of s in "a|b|c", or -1. */
-static int
-word_index(struct slice s, const char *words)
-{
-	int i;
-
-	for (i = 0; *words != '\0'; i++) {
-		size_t n = strcspn(words, "|");
-
-		if (slice_eq(s, slice_of(words, n)))
-			return i;
-		words += n;
-		words += *words == '|';
-	}
-	return -1;
-}
-
-/* A decimal with at most `places` of a fraction, as a whole number of
- * 1/10^places. */
-static int
-parse_decimal(struct slice s, unsigned places, uint64_t *out)
-{
-	const char *dot = s.len == 0 ? NULL : memchr(s.ptr, '.', s.len);
-	size_t n = dot == NULL ? s.len : (size_t)(dot - s.ptr);
-	struct slice fraction = { 0 };
-	uint64_t whole, part = 0;
-	size_t i;
-
-	if (dot != NULL) {
-		fraction = slice_of(dot + 1, s.len - n - 1);
-		if (fraction.len > places ||
-		    token_u64(fraction, UINT32_MAX, &part) == -1)
-			return -1;
-	}
-	if (token_u64(slice_of(s.ptr, n), UINT32_MAX, &whole) == -1)
-		return -1;
-	for (i = 0; i < places; i++) {
-		whole *= 10;
-		if (i >= fraction.len)
-			part *= 10;
-	}
-	*out = whole + part;
-	return 0;
-}
-
-static const struct suffix {
-	const char *name;
-	unsigned shift;
-} suffixes[] = {
-	{ "GiB", 30 },
-	{ "MiB", 20 },
-	{ "KiB", 10 },
-	{ "G", 30 },
-	{ "M", 20 },
-	{ "K", 10 },
-	{ "B", 0 },
-	{ "", 0 },
-};
-
-static int
-parse_bytes(struct slice s, uint64_t *out)
-{
-	size_t digits = 0;
-	struct slice suffix;
-	const struct suffix *x = suffixes;
-	uint64_t v;
-
-	while (digits < s.len && s.ptr[digits] >= '0' && s.ptr[digits] <= '9')
-		digits++;
-	suffix = slice_of(s.ptr + digits, s.len - digits);
-	while (!slice_eq(suffix, slice_str(x->name))) {
-		if (*x->name == '\0')
-			return -1;
-		x++;
-	}
-	if (token_u64(slice_of(s.ptr, digits), (uint64_t)BYTES_MAX >> x->shift,
-		&v) == -1)
-		return -1;
-	*out = v << x->shift;
-	return 0;
-}
-
 /* A value of every type that is kept as a number. */
 static int
 parse_number(const struct option *o, struct slice s, int64_t *out)
@@ -162,19 +81,19 @@ parse_number(const struct option *o, struct slice s, int64_t *out)
 			return -1;
 		break;
 	case TYPE_BYTES:
-		if (parse_bytes(s, &v) == -1)
+		if (number_parse_bytes(s, BYTES_MAX, &v) == -1)
 			return -1;
 		break;
 	case TYPE_RATIO:
-		if (parse_decimal(s, RATIO_PLACES, &v) == -1)
+		if (number_parse_decimal(s, RATIO_PLACES, &v) == -1)
 			return -1;
 		break;
 	case TYPE_CORES:
-		if (parse_decimal(s, CORES_PLACES, &v) == -1)
+		if (number_parse_decimal(s, CORES_PLACES, &v) == -1)
 			return -1;
 		break;
 	default:
-		if ((i = word_index(s, o->words)) == -1)
+		if ((i = number_of_word(s, o->words)) == -1)
 			return -1;
 		*out = i;
 		return 0;
@@ -453,27 +372,6 @@ rule_spec_check(const struct rule_spec *spec, struct err *e)
 /* --- writing --- */
 
 static void
-put_bytes(struct buf *out, uint64_t v)
-{
-	const struct suffix *x = suffixes;
-
-	while (x->shift != 0 &&
-	    (v == 0 || (v & ((UINT64_C(1) << x->shift) - 1)) != 0))
-		x++;
-	buf_add_u64(out, v >> x->shift);
-	if (x->shift != 0)
-		buf_add_str(out, x->name);
-}
-
-static void
-put_word(struct buf *out, const char *words, int64_t i)
-{
-	while (i-- > 0)
-		words += strcspn(words, "|") + 1;
-	buf_add(out, words, strcspn(words, "|"));
-}
-
-static void
 put_number(struct buf *out, const struct option *o, int64_t v)
 {
 	switch (o->type) {
@@ -484,7 +382,7 @@ put_number(struct buf *out, const struct option *o, int64_t v)
 			tstamp_put_duration(out, v);
 		break;
 	case TYPE_BYTES:
-		put_bytes(out, (uint64_t)v);
+		number_put_bytes(out, (uint64_t)v);
 		break;
 	case TYPE_RATIO:
 		buf_add_decimal(out, (uint64_t)v, RATIO_PLACES);
@@ -493,7 +391,7 @@ put_number(struct buf *out, const struct option *o, int64_t v)
 		buf_add_decimal(out, (uint64_t)v, CORES_PLACES);
 		break;
 	case TYPE_WORD:
-		put_word(out, o->words, v);
+		buf_add_slice(out, number_word(o->words, v));
 		break;
 	default:
 		buf_add_i64(out, v);

@@ -1,39 +1,18 @@
 #include "config_value.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
 #include "ini.h"
+#include "number.h"
 #include "token.h"
 #include "tstamp.h"
 
-/* Long forms first: they are the ones shown. */
-static const struct {
-	const char *suffix;
-	unsigned shift;
-} byte_units[] = {
-	{ "TiB", 40 },
-	{ "GiB", 30 },
-	{ "MiB", 20 },
-	{ "KiB", 10 },
-	{ "T", 40 },
-	{ "G", 30 },
-	{ "M", 20 },
-	{ "K", 10 },
-	{ "B", 0 },
-	{ "", 0 },
-};
+#define BYTES_MAX (UINT64_C(1) << 60)
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct slice
-skip(struct slice s, size_t n)
-{
-	return slice_of(s.ptr + n, s.len - n);
-}
 
 /* ---- Text to values ---- */
 
@@ -57,69 +36,8 @@ static int
 parse_word(const struct config_key *k, struct slice text, int *index,
     struct err *e)
 {
-	const char *word = k->words;
-	size_t n;
-	int i;
-
-	for (i = 0;; i++) {
-		n = strcspn(word, "|");
-		if (slice_eq(text, slice_of(word, n))) {
-			*index = i;
-			return 0;
-		}
-		if (word[n] == '\0')
-			break;
-		word += n + 1;
-	}
-	return err_quote(e, ERR_INVALID, text, "none of %s:", k->words);
-}
-
-/* A whole number with a unit of byte_units. */
-static int
-parse_bytes(struct slice s, int64_t *bytes)
-{
-	struct slice digits = s;
-	uint64_t number;
-	size_t i;
-
-	while (digits.len > 0 &&
-	    isalpha((unsigned char)digits.ptr[digits.len - 1]))
-		digits.len--;
-	for (i = 0; i < COUNT_OF(byte_units); i++) {
-		if (slice_eq(skip(s, digits.len),
-			slice_str(byte_units[i].suffix)))
-			break;
-	}
-	if (i == COUNT_OF(byte_units) ||
-	    token_u64(digits, UINT64_C(1) << 60, &number) == -1 ||
-	    number > (UINT64_C(1) << 60) >> byte_units[i].shift)
-		return -1;
-	*bytes = (int64_t)(number << byte_units[i].shift);
-	return 0;
-}
-
-/* `12`, `0.25`: to 1/DECIMAL_ONE. */
-static int
-parse_decimal(struct slice s, int64_t *decimal)
-{
-	const char *point = memchr(s.ptr, '.', s.len);
-	struct slice whole = s;
-	struct slice places = slice_str("0");
-	uint64_t w;
-	uint64_t p;
-	size_t i;
-
-	if (point != NULL) {
-		whole.len = (size_t)(point - s.ptr);
-		places = skip(s, whole.len + 1);
-	}
-	if (places.len > DECIMAL_PLACES ||
-	    token_u64(whole, UINT32_MAX, &w) == -1 ||
-	    token_u64(places, UINT32_MAX, &p) == -1)
-		return -1;
-	for (i = places.len; i < DECIMAL_PLACES; i++)
-		p *= 10;
-	*decimal = (int64_t)(w * DECIMAL_ONE + p);
+	if ((*index = number_of_word(text, k->words)) == -1)
+		return err_quote(e, ERR_INVALID, text, "none of %s:", k->words);
 	return 0;
 }
 
@@ -134,22 +52,22 @@ parse_number(enum config_type type, struct slice text, int64_t *number,
 		if (token_u64(text, INT64_MAX, &n) == -1)
 			return err_quote(e, ERR_INVALID, text,
 			    "not a whole number:");
-		*number = (int64_t)n;
-		return 0;
+		break;
 	case TYPE_BYTES:
-		if (parse_bytes(text, number) == -1)
+		if (number_parse_bytes(text, BYTES_MAX, &n) == -1)
 			return err_quote(e, ERR_INVALID, text,
 			    "not a size such as 64KiB:");
-		return 0;
+		break;
 	case TYPE_DURATION:
 		return tstamp_parse_setting(text, number, e);
 	default:
-		if (parse_decimal(text, number) == -1)
+		if (number_parse_decimal(text, DECIMAL_PLACES, &n) == -1)
 			return err_quote(e, ERR_INVALID, text,
 			    "not a number with at most %d places:",
 			    DECIMAL_PLACES);
-		return 0;
 	}
+	*number = (int64_t)n;
+	return 0;
 }
 
 static int
@@ -213,58 +131,21 @@ parse_list(const struct config_key *k, struct slice raw, struct strings *list,
 /* ---- Values to text ---- */
 
 static void
-put_bytes(struct buf *out, int64_t bytes)
-{
-	size_t i = 0;
-
-	while (byte_units[i].shift > 0 &&
-	    (bytes == 0 || bytes % (INT64_C(1) << byte_units[i].shift) != 0))
-		i++;
-	buf_add_i64(out, bytes >> byte_units[i].shift);
-	if (byte_units[i].shift > 0)
-		buf_add_str(out, byte_units[i].suffix);
-}
-
-static void
-put_decimal(struct buf *out, int64_t decimal)
-{
-	int64_t places = decimal % DECIMAL_ONE;
-	int64_t one = DECIMAL_ONE;
-
-	buf_add_i64(out, decimal / DECIMAL_ONE);
-	if (places > 0)
-		buf_add_byte(out, '.');
-	while (places > 0) {
-		one /= 10;
-		buf_add_i64(out, places / one);
-		places %= one;
-	}
-}
-
-static void
 put_number(enum config_type type, int64_t number, struct buf *out)
 {
 	switch (type) {
 	case TYPE_BYTES:
-		put_bytes(out, number);
+		number_put_bytes(out, (uint64_t)number);
 		break;
 	case TYPE_DURATION:
 		tstamp_put_duration(out, number);
 		break;
 	case TYPE_DECIMAL:
-		put_decimal(out, number);
+		buf_add_decimal(out, (uint64_t)number, DECIMAL_PLACES);
 		break;
 	default:
 		buf_add_i64(out, number);
 	}
-}
-
-static void
-put_word(const char *words, int index, struct buf *out)
-{
-	while (index-- > 0)
-		words += strcspn(words, "|") + 1;
-	buf_add(out, words, strcspn(words, "|"));
 }
 
 /* As ini_string reads it back. */
@@ -470,7 +351,7 @@ config_value_put(const struct config_key *k, const void *value, struct buf *out)
 		buf_add_byte(out, *(const bool *)value ? '1' : '0');
 		break;
 	case TYPE_WORD:
-		put_word(k->words, *(const int *)value, out);
+		buf_add_slice(out, number_word(k->words, *(const int *)value));
 		break;
 	case TYPE_STRING:
 		put_string(*(char *const *)value, out);

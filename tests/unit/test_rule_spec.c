@@ -318,7 +318,7 @@ static const struct option_row {
 	{ "memory=64M", OPTION_memory, "64MiB" },
 	{ "memory=2048M", OPTION_memory, "2GiB" },
 	{ "memory=7B", OPTION_memory, "7" },
-	{ "disk=1048576G", OPTION_disk, "1048576GiB" },
+	{ "disk=1048576G", OPTION_disk, "1024TiB" },
 	{ "processes=10", OPTION_processes, "10" },
 	{ "network=off", OPTION_network, "off" },
 	{ "user=www-data", OPTION_user, "www-data" },

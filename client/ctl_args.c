@@ -15,17 +15,6 @@
 
 #include "tstamp.h"
 
-/* Commands that have a plainer name in a shell. */
-static const struct alias {
-	const char *first;
-	const char *second; /* NULL: one word */
-	enum cmd_id id;
-} aliases[] = {
-	{ "rules", NULL, CMD_LISTRULES },
-	{ "rule", "list", CMD_LISTRULES },
-	{ "rule", "remove", CMD_REMOVERULE },
-};
-
 static int failed(struct ctl_args *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -178,7 +167,10 @@ check_arity(struct ctl_args *a)
 
 	if (a->n_args >= c->min_args && a->n_args <= c->max_args)
 		return 0;
-	ctl_put_usage(&usage, c);
+	if (a->own != NULL)
+		buf_addf(&usage, "tickctl %s", a->own->usage);
+	else
+		ctl_put_usage(&usage, c);
 	(void)failed(a, "too %s arguments\nusage: %.*s",
 	    a->n_args < c->min_args ? "few" : "many", (int)usage.len,
 	    usage.len > 0 ? usage.ptr : "");
@@ -218,23 +210,6 @@ parse_arguments(struct ctl_args *a, char **argv)
  * The command.
  */
 
-/* The alias that argv begins with; *taken is how many words it has. */
-static const struct command *
-find_alias(char **argv, size_t *taken)
-{
-	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
-		const struct alias *l = &aliases[i];
-
-		if (strcasecmp(argv[0], l->first) != 0)
-			continue;
-		*taken = l->second != NULL ? 2 : 1;
-		if (l->second == NULL ||
-		    (argv[1] != NULL && strcasecmp(argv[1], l->second) == 0))
-			return &commands[l->id];
-	}
-	return NULL;
-}
-
 static int
 find_command(struct ctl_args *a, char **argv, size_t *taken)
 {
@@ -242,11 +217,15 @@ find_command(struct ctl_args *a, char **argv, size_t *taken)
 	size_t n = 1;
 	struct err e;
 
+	if (a->own != NULL) {
+		a->command = own_server_command(a->own->stands_for);
+		return a->command != NULL
+		    ? 0
+		    : failed(a, "%s is not known here", a->own->stands_for);
+	}
 	if (argv[1] != NULL)
 		words[n++] = slice_str(argv[1]);
-	a->command = find_alias(argv, taken);
-	if (a->command == NULL)
-		a->command = command_find(words, n, taken, &e);
+	a->command = command_find(words, n, taken, &e);
 	if (a->command == NULL)
 		return failed(a, "%s\ntry: tickctl help", e.msg);
 	return 0;
@@ -267,18 +246,31 @@ add_command_words(struct ctl_args *a)
 	}
 }
 
-static int
-parse_command(struct ctl_args *a, char **argv, size_t argc)
+/* `history system` is HEALTH HISTORY system -: what it is the history of is
+ * the first argument. */
+static void
+add_history_of(struct ctl_args *a)
 {
-	size_t taken;
+	const char *of = strchr(a->own->words, ' ') + 1;
 
+	add_arg(a, of, strlen(of));
+	if (strcmp(of, "system") == 0)
+		add_arg(a, "-", 1);
+}
+
+static int
+parse_command(struct ctl_args *a, char **argv, size_t argc, size_t taken)
+{
 	if (find_command(a, argv, &taken) == -1)
 		return -1;
-	/* Two command words and an empty prefix at most come on top. */
-	a->words = calloc(argc + 3, sizeof(*a->words));
+	/* At most two command words, and an empty prefix or what a history
+	 * is of come on top. */
+	a->words = calloc(argc + 4, sizeof(*a->words));
 	if (a->words == NULL)
 		return failed(a, "out of memory");
 	add_command_words(a);
+	if (a->own != NULL && strncmp(a->own->words, "history ", 8) == 0)
+		add_history_of(a);
 	return parse_arguments(a, argv + taken);
 }
 
@@ -300,7 +292,69 @@ parse_completion(struct ctl_args *a, char **argv)
 {
 	if (argv[0] == NULL || strcmp(argv[0], "bash") != 0 || argv[1] != NULL)
 		return failed(a, "usage: tickctl completion bash");
-	a->action = ACTION_COMPLETION;
+	return 0;
+}
+
+static int
+parse_watch(struct ctl_args *a, char **argv)
+{
+	for (; *argv != NULL; argv++) {
+		if (strcmp(*argv, "--help") == 0) {
+			a->action = ACTION_HELP;
+			return 0;
+		}
+		if (is_output_option(a, *argv))
+			continue;
+		if (a->topic == NULL)
+			a->topic = *argv;
+		else if (a->prefix == NULL)
+			a->prefix = *argv;
+		else
+			return failed(a,
+			    "too many arguments\nusage: tickctl %s",
+			    a->own->usage);
+	}
+	if (a->topic == NULL)
+		return failed(a, "too few arguments\nusage: tickctl %s",
+		    a->own->usage);
+	return 0;
+}
+
+/* argv begins with the command. */
+static int
+parse_check(struct ctl_args *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "critical", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "metric", required_argument, NULL, 'm' },
+		{ "warning", required_argument, NULL, 'w' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int o;
+
+	optind = 0;
+	while ((o = getopt_long(argc, argv, "+c:hm:w:", options, NULL)) != -1) {
+		switch (o) {
+		case 'c':
+			a->critical = optarg;
+			break;
+		case 'h':
+			a->action = ACTION_HELP;
+			return 0;
+		case 'm':
+			a->metric = optarg;
+			break;
+		case 'w':
+			a->warning = optarg;
+			break;
+		default:
+			return failed(a, "usage: tickctl %s", a->own->usage);
+		}
+	}
+	if (argv[optind] != NULL ||
+	    (a->metric == NULL && (a->warning != NULL || a->critical != NULL)))
+		return failed(a, "usage: tickctl %s", a->own->usage);
 	return 0;
 }
 
@@ -382,30 +436,46 @@ parse_options(struct ctl_args *a, int argc, char **argv)
 	return 0;
 }
 
+/* What remains after the options and the command's words is its own. */
+static int
+parse_rest(struct ctl_args *a, int argc, char **argv, size_t taken)
+{
+	switch (a->action) {
+	case ACTION_HELP:
+		a->rest = argv + 1;
+		a->n_rest = (size_t)argc - 1;
+		a->own = NULL;
+		return 0;
+	case ACTION_RAW:
+		return parse_raw(a, argv + 1);
+	case ACTION_COMPLETION:
+		return parse_completion(a, argv + 1);
+	case ACTION_WATCH:
+		return parse_watch(a, argv + 1);
+	case ACTION_CHECK:
+		return parse_check(a, argc, argv);
+	default:
+		return parse_command(a, argv, (size_t)argc, taken);
+	}
+}
+
 int
 ctl_args_parse(struct ctl_args *a, int argc, char **argv)
 {
+	size_t taken = 0;
+
 	memset(a, 0, sizeof(*a));
 	if (parse_options(a, argc, argv) == -1)
 		return -1;
+	argc -= optind;
 	argv += optind;
 	if (a->action != ACTION_COMMAND)
 		return 0;
 	if (*argv == NULL)
 		return failed(a, "no command\ntry: tickctl help");
-	if (strcasecmp(*argv, "help") == 0) {
-		a->action = ACTION_HELP;
-		a->rest = argv + 1;
-		a->n_rest = (size_t)(argc - optind) - 1;
-		return 0;
-	}
-	if (strcasecmp(*argv, "raw") == 0) {
-		a->action = ACTION_RAW;
-		return parse_raw(a, argv + 1);
-	}
-	if (strcasecmp(*argv, "completion") == 0)
-		return parse_completion(a, argv + 1);
-	return parse_command(a, argv, (size_t)(argc - optind));
+	if ((a->own = own_find(argv, &taken)) != NULL)
+		a->action = a->own->action;
+	return parse_rest(a, argc, argv, taken);
 }
 
 void

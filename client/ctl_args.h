@@ -10,17 +10,10 @@
 
 #include "buf.h"
 #include "command.h"
+#include "ctl_own.h"
 #include "tick.h"
 
 enum ctl_form { FORM_AUTO, FORM_TABLE, FORM_PLAIN, FORM_JSON };
-
-enum ctl_action {
-	ACTION_COMMAND,
-	ACTION_RAW,
-	ACTION_HELP,
-	ACTION_VERSION,
-	ACTION_COMPLETION
-};
 
 #define CTL_ERROR_MAX 512
 
@@ -32,6 +25,7 @@ struct ctl_args {
 	bool quiet;
 
 	enum ctl_action action;
+	const struct own_command *own; /* that was typed; NULL: none */
 	const struct command *command; /* of ACTION_COMMAND; of ACTION_HELP
 					* when it was <command> --help */
 	struct tick_word *words;       /* owned array: the request */
@@ -40,6 +34,13 @@ struct ctl_args {
 	struct buf raw; /* of ACTION_RAW: the line, terminated */
 	char **rest;	/* ACTION_HELP: what to help with, n_rest of them */
 	size_t n_rest;
+
+	const char *topic;  /* ACTION_WATCH */
+	const char *prefix; /* NULL: not given */
+
+	const char *metric; /* ACTION_CHECK; each NULL: not given */
+	const char *warning;
+	const char *critical;
 
 	char error[CTL_ERROR_MAX];
 };
@@ -55,7 +56,7 @@ struct ctl_args {
 int ctl_args_parse(struct ctl_args *a, int argc, char **argv);
 void ctl_args_fini(struct ctl_args *a);
 
-/* Append how the command is typed: "tickctl get <job>". */
+/* Append how a command of this usage is typed: "tickctl get <job>". */
 void ctl_put_usage(struct buf *out, const struct command *c);
 
 /* The option keyword of this name (n bytes, any case) in a command's usage,

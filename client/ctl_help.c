@@ -25,29 +25,6 @@ static const char options_text[] =
     "\n"
     "Commands:\n";
 
-/* What tickctl itself adds to the server's commands. */
-static const struct {
-	const char *words;
-	const char *usage;
-	const char *help;
-} own_commands[] = {
-	{ "rules", "rules [prefix]", "The same as listrules" },
-	{ "rule list", "rule list [prefix]", "The same as listrules" },
-	{ "rule remove", "rule remove <rule>", "The same as removerule" },
-	{ "raw", "raw <line>", "Send a request line as it is" },
-	{ "help", "help [command]", "Show how commands are used" },
-	{ "completion", "completion bash", "Print a completion script" },
-};
-
-#define N_OWN (sizeof(own_commands) / sizeof(own_commands[0]))
-
-/* Commands about the connection itself make no sense for a single call. */
-static bool
-is_offered(const struct command *c)
-{
-	return c->role != ROLE_NONE && c->id != CMD_HELP;
-}
-
 static void
 print_lower(FILE *to, const char *s)
 {
@@ -60,7 +37,7 @@ help_overview(FILE *to)
 {
 	(void)fputs(options_text, to);
 	for (size_t i = 0; i < CMD_COUNT; i++) {
-		if (!is_offered(&commands[i]))
+		if (!own_is_offered(&commands[i]))
 			continue;
 		(void)fputs("  ", to);
 		print_lower(to, commands[i].words);
@@ -68,7 +45,7 @@ help_overview(FILE *to)
 		    (int)(21 - strlen(commands[i].words)), "",
 		    commands[i].help);
 	}
-	for (size_t i = 0; i < N_OWN; i++)
+	for (size_t i = 0; i < OWN_COUNT; i++)
 		(void)fprintf(to, "  %-21s%s\n", own_commands[i].words,
 		    own_commands[i].help);
 	(void)fputs("\nA command's form: tickctl help <command>.\n", to);
@@ -102,23 +79,28 @@ help_command(FILE *to, const struct command *c)
 	buf_free(&usage);
 }
 
+void
+help_own(FILE *to, const struct own_command *c)
+{
+	(void)fprintf(to, "tickctl %s\n    %s\n", c->usage, c->help);
+}
+
 int
 help_commands(FILE *to, char **words, size_t n)
 {
 	int found = -1;
 
 	for (size_t i = 0; i < CMD_COUNT; i++) {
-		if (!is_offered(&commands[i]) ||
+		if (!own_is_offered(&commands[i]) ||
 		    !begins_with(commands[i].words, words, n))
 			continue;
 		help_command(to, &commands[i]);
 		found = 0;
 	}
-	for (size_t i = 0; i < N_OWN; i++) {
+	for (size_t i = 0; i < OWN_COUNT; i++) {
 		if (!begins_with(own_commands[i].words, words, n))
 			continue;
-		(void)fprintf(to, "tickctl %s\n    %s\n", own_commands[i].usage,
-		    own_commands[i].help);
+		help_own(to, &own_commands[i]);
 		found = 0;
 	}
 	return found;
@@ -128,83 +110,161 @@ help_commands(FILE *to, char **words, size_t n)
  * Completion.
  */
 
+static void
+print_lower_n(FILE *to, const char *s, size_t n)
+{
+	for (; n > 0; n--)
+		(void)fputc(tolower((unsigned char)*s++), to);
+}
+
+/* The words of the i-th command of both tables, "" when it is not offered. */
+static const char *
+words_of(size_t i)
+{
+	if (i >= CMD_COUNT)
+		return own_commands[i - CMD_COUNT].words;
+	return own_is_offered(&commands[i]) ? commands[i].words : "";
+}
+
+#define N_WORDS ((size_t)CMD_COUNT + OWN_COUNT)
+
+/* Whether an earlier command has the same first word (n bytes). */
+static bool
+is_repeated(size_t i, size_t n)
+{
+	const char *w = words_of(i);
+
+	for (size_t k = 0; k < i; k++) {
+		const char *other = words_of(k);
+
+		if (strcspn(other, " ") == n && strncasecmp(other, w, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The first words of all commands, each once. */
 static void
 print_first_words(FILE *to)
 {
-	const char *last = "";
-	size_t n_last = 0;
+	for (size_t i = 0; i < N_WORDS; i++) {
+		size_t n = strcspn(words_of(i), " ");
 
-	for (size_t i = 0; i < CMD_COUNT; i++) {
-		const char *w = commands[i].words;
-		size_t n = strcspn(w, " ");
-
-		/* Rows of one word stand together. */
-		if (!is_offered(&commands[i]) ||
-		    (n == n_last && strncmp(w, last, n) == 0))
+		if (n == 0 || is_repeated(i, n))
 			continue;
-		last = w;
-		n_last = n;
-		for (size_t k = 0; k < n; k++)
-			(void)fputc(tolower((unsigned char)w[k]), to);
+		print_lower_n(to, words_of(i), n);
 		(void)fputc(' ', to);
-	}
-	for (size_t i = 0; i < N_OWN; i++) {
-		if (strchr(own_commands[i].words, ' ') == NULL)
-			(void)fprintf(to, "%s ", own_commands[i].words);
 	}
 }
 
-/* `rule) ... second words ...`, for each command that has some. */
+/* The second words that follow a first one (n bytes): how many. */
+static size_t
+print_seconds_of(FILE *to, const char *first, size_t n, const char *before)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < N_WORDS; i++) {
+		const char *w = words_of(i);
+
+		if (strncasecmp(w, first, n) != 0 || w[n] != ' ')
+			continue;
+		(void)fputs(found++ == 0 ? before : " ", to);
+		print_lower(to, w + n + 1);
+	}
+	return found;
+}
+
+/* `rule) words="..."`, for each first word that has second ones. */
 static void
 print_second_words(FILE *to)
 {
-	for (size_t i = 0; i < CMD_COUNT;) {
-		const char *w = commands[i].words;
+	for (size_t i = 0; i < N_WORDS; i++) {
+		const char *w = words_of(i);
 		size_t n = strcspn(w, " ");
+		char before[64];
 
-		if (w[n] == '\0') {
-			i++;
+		if (n == 0 || is_repeated(i, n))
 			continue;
-		}
-		(void)fputs("\t\t", to);
-		for (size_t k = 0; k < n; k++)
-			(void)fputc(tolower((unsigned char)w[k]), to);
-		(void)fputs(")\n\t\t\twords=\"", to);
-		for (; i < CMD_COUNT && strncmp(commands[i].words, w, n) == 0 &&
-		     commands[i].words[n] == ' ';
-		     i++) {
-			print_lower(to, commands[i].words + n + 1);
-			(void)fputc(' ', to);
-		}
-		if (n == 4 && strncmp(w, "RULE", 4) == 0)
-			(void)fputs("list remove ", to);
-		(void)fputs("\"\n\t\t\t;;\n", to);
+		(void)snprintf(before, sizeof(before),
+		    "\t\t%.*s)\n\t\t\twords=\"", (int)n, w);
+		for (char *p = before; *p != '\0'; p++)
+			*p = (char)tolower((unsigned char)*p);
+		if (print_seconds_of(to, w, n, before) > 0)
+			(void)fputs("\"\n\t\t\t;;\n", to);
 	}
 }
 
-/* `set) ... --nx --xx ...`, for each command with keywords. */
+/* ` --nx --every`: the keywords of a server's command. */
+static void
+print_keywords_of(FILE *to, const struct command *c)
+{
+	const char *at = NULL;
+	bool has_value;
+	struct slice k;
+
+	while ((k = ctl_keyword_next(c, &at, &has_value)).ptr != NULL) {
+		(void)fputs(" --", to);
+		print_lower_n(to, k.ptr, k.len);
+	}
+}
+
+/* The options that a usage shows as they are. */
+static void
+print_options_of(FILE *to, const char *usage)
+{
+	const char *p = usage;
+
+	while ((p = strstr(p, "--")) != NULL) {
+		size_t n = strcspn(p, " ]");
+
+		(void)fprintf(to, " %.*s", (int)n, p);
+		p += n;
+	}
+}
+
+static bool
+has_keyword(const struct command *c)
+{
+	const char *at = NULL;
+	bool has_value;
+
+	return c != NULL && ctl_keyword_next(c, &at, &has_value).ptr != NULL;
+}
+
+/* A pattern for the first word and the next: `"set "*)`, `"rule set")`. */
+static void
+print_pattern(FILE *to, const char *words)
+{
+	(void)fputs("\t\t\"", to);
+	print_lower(to, words);
+	(void)fputs(strchr(words, ' ') != NULL ? "\"" : " \"*", to);
+	(void)fputs(")\n\t\t\twords=\"$words", to);
+}
+
+/* The longer of two patterns that both match comes first: tickctl's own are
+ * the only ones that differ in length. */
 static void
 print_keywords(FILE *to)
 {
-	for (size_t i = 0; i < CMD_COUNT; i++) {
-		const struct command *c = &commands[i];
-		const char *at = NULL;
-		bool has_value;
-		struct slice k = ctl_keyword_next(c, &at, &has_value);
+	for (size_t i = 0; i < OWN_COUNT; i++) {
+		const struct own_command *o = &own_commands[i];
+		const struct command *c = o->stands_for == NULL
+		    ? NULL
+		    : own_server_command(o->stands_for);
 
-		if (k.ptr == NULL || !is_offered(c))
+		if (strstr(o->usage, "--") == NULL && !has_keyword(c))
 			continue;
-		(void)fputs("\t\t", to);
-		print_lower(to, c->words);
-		(void)fputs(")\n\t\t\twords=\"$words", to);
-		for (; k.ptr != NULL;
-		     k = ctl_keyword_next(c, &at, &has_value)) {
-			(void)fputs(" --", to);
-			for (size_t n = 0; n < k.len; n++)
-				(void)fputc(tolower((unsigned char)k.ptr[n]),
-				    to);
-		}
+		print_pattern(to, o->words);
+		print_options_of(to, o->usage);
+		if (c != NULL)
+			print_keywords_of(to, c);
+		(void)fputs("\"\n\t\t\t;;\n", to);
+	}
+	for (size_t i = 0; i < CMD_COUNT; i++) {
+		if (!has_keyword(&commands[i]) || !own_is_offered(&commands[i]))
+			continue;
+		print_pattern(to, commands[i].words);
+		print_keywords_of(to, &commands[i]);
 		(void)fputs("\"\n\t\t\t;;\n", to);
 	}
 }
@@ -250,7 +310,7 @@ help_bash(FILE *to)
 		    "\tfi\n"
 		    "\tif [[ $cur == -* ]]; then\n"
 		    "\t\twords='--json --plain --table --quiet'\n"
-		    "\t\tcase ${COMP_WORDS[at]} in\n",
+		    "\t\tcase \"${COMP_WORDS[at]} ${COMP_WORDS[at + 1]}\" in\n",
 	    to);
 	print_keywords(to);
 	(void)fputs("\t\tesac\n"

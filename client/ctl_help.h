@@ -6,12 +6,15 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "ctl_own.h"
 
 /* Options and all commands. */
 void help_overview(FILE *to);
 
 /* The usage of one command. */
 void help_command(FILE *to, const struct command *c);
+
+void help_own(FILE *to, const struct own_command *c);
 
 /* The usage of each command that begins with these words. 0, or -1 when
  * there is none. */

@@ -76,30 +76,51 @@ json_value(enum field_type type, const struct tick_word *w)
 	}
 }
 
-json_t *
-json_fields(const struct field *fields, const struct tick_row *row)
+int
+json_set_fields(json_t *object, struct fields fields,
+    const struct tick_row *row)
 {
-	json_t *object = json_object();
-
-	for (size_t i = 0; i < row->n_words && fields[i].name != NULL; i++) {
-		const struct field *f = &fields[i];
+	for (size_t i = 0; i < row->n_words && i < fields.n; i++) {
+		const struct field *f = &fields.at[i];
 		const struct tick_word *w = &row->words[i];
 		bool list = f->type == FIELD_LIST;
 
-		if (object == NULL)
-			return NULL;
 		if (f->name[0] == '\0')
 			continue;
 		if (json_object_set_new(object, f->name,
 			list ? json_list(w, row->n_words - i)
-			     : json_value(f->type, w)) == -1) {
-			json_decref(object);
-			return NULL;
-		}
+			     : json_value(f->type, w)) == -1)
+			return -1;
 		if (list)
 			break;
 	}
+	return 0;
+}
+
+json_t *
+json_fields(struct fields fields, const struct tick_row *row)
+{
+	json_t *object = json_object();
+
+	if (object != NULL && json_set_fields(object, fields, row) == -1) {
+		json_decref(object);
+		return NULL;
+	}
 	return object;
+}
+
+int
+json_add_row(json_t *object, struct fields fields, const struct tick_row *row)
+{
+	const char *key = fields.at[0].name;
+	json_t *list = json_object_get(object, key);
+
+	if (list == NULL) {
+		if ((list = json_array()) == NULL ||
+		    json_object_set_new(object, key, list) == -1)
+			return -1;
+	}
+	return json_array_append_new(list, json_fields(fields, row));
 }
 
 /* Make the member `key` an array, if it is none, and append the words; "-"

@@ -1,14 +1,17 @@
 /* tickctl: one request from the command line. Exit: 0 done, 1 the server said
- * ERROR, 2 wrong usage, no connection or no output. */
+ * ERROR, 2 wrong usage, no connection or no output; `check` has its own. */
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl_args.h"
+#include "ctl_check.h"
 #include "ctl_help.h"
 #include "ctl_out.h"
 #include "ctl_text.h"
+#include "ctl_watch.h"
 #include "tick.h"
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAILED = 2 };
@@ -77,14 +80,24 @@ send_request(struct tick *t, const struct ctl_args *a, struct out *o)
 	return tick_call_rows(t, a->words, a->n_words, give_row, o);
 }
 
+static struct slice
+first_argument(const struct ctl_args *a)
+{
+	const struct tick_word *w = &a->words[a->n_words - a->n_args];
+
+	return a->n_args > 0 ? slice_of(w->ptr, w->len) : slice_of("", 0);
+}
+
 static int
 run_request(struct tick *t, const struct ctl_args *a)
 {
+	struct view view = view_lines;
 	struct out o;
 	int r;
 
-	out_init(&o, stdout, a->form, a->quiet,
-	    a->action == ACTION_RAW ? &view_lines : view_of(a->command->id));
+	if (a->action == ACTION_COMMAND)
+		view = view_of(a->command, first_argument(a));
+	out_init(&o, stdout, a->form, a->quiet, &view);
 	r = send_request(t, a, &o);
 	if (r == -1 && tick_err(t) != TICK_ERR_STOPPED)
 		r = report(t);
@@ -92,6 +105,37 @@ run_request(struct tick *t, const struct ctl_args *a)
 		r = fail("standard output", strerror(errno));
 	out_fini(&o);
 	return r;
+}
+
+/* Until the server closes the connection, or a signal ends us. */
+static int
+run_watch(struct tick *t, const struct ctl_args *a)
+{
+	enum watch_end end;
+	struct out o;
+	int r;
+
+	out_init(&o, stdout, a->form, a->quiet, &view_lines);
+	end = watch_run(t, a->topic, a->prefix, &o);
+	if (end == WATCH_NO_OUTPUT) {
+		r = fail("standard output", strerror(errno));
+	} else {
+		r = report(t);
+		if (end == WATCH_ENDED)
+			r = EXIT_REFUSED;
+	}
+	out_fini(&o);
+	return r;
+}
+
+static int
+run_connected(struct tick *t, const struct ctl_args *a)
+{
+	if (a->action == ACTION_CHECK)
+		return check_run(t, a->metric, a->warning, a->critical, stdout);
+	if (tick_err(t) != TICK_OK)
+		return report(t);
+	return a->action == ACTION_WATCH ? run_watch(t, a) : run_request(t, a);
 }
 
 static int
@@ -116,7 +160,7 @@ connect_and_run(const struct ctl_args *a)
 	explicit_bzero(secret, sizeof(secret));
 	if (t == NULL)
 		return fail("connect", "out of memory");
-	r = tick_err(t) != TICK_OK ? report(t) : run_request(t, a);
+	r = run_connected(t, a);
 	tick_close(t);
 	return r;
 }
@@ -132,7 +176,9 @@ run(const struct ctl_args *a)
 		help_bash(stdout);
 		break;
 	case ACTION_HELP:
-		if (a->command != NULL)
+		if (a->own != NULL)
+			help_own(stdout, a->own);
+		else if (a->command != NULL)
 			help_command(stdout, a->command);
 		else if (a->n_rest == 0)
 			help_overview(stdout);
@@ -153,8 +199,11 @@ main(int argc, char **argv)
 	struct ctl_args a;
 	int r;
 
+	(void)setlocale(LC_CTYPE, ""); /* without: ASCII */
 	if (ctl_args_parse(&a, argc, argv) == 0) {
 		r = run(&a);
+	} else if (a.action == ACTION_CHECK) {
+		r = check_usage(stdout, a.error);
 	} else {
 		(void)fprintf(stderr, "tickctl: %s\n", a.error);
 		r = EXIT_FAILED;

@@ -2,9 +2,11 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl_bar.h"
 #include "ctl_json.h"
 #include "ctl_text.h"
 #include "token.h"
@@ -14,7 +16,8 @@ void
 out_init(struct out *o, FILE *to, enum ctl_form form, bool quiet,
     const struct view *view)
 {
-	*o = (struct out){ .to = to, .quiet = quiet, .view = view };
+	*o = (struct out){ .to = to, .quiet = quiet, .view = *view };
+	o->utf8 = bar_utf8();
 	o->form = form;
 	if (form == FORM_AUTO)
 		o->form = isatty(fileno(to)) ? FORM_TABLE : FORM_PLAIN;
@@ -139,10 +142,12 @@ shown_name(const char *name, size_t n, enum field_type type)
 	return slice_of(name, n);
 }
 
+/* Of the columns that the first row has. */
 static int
-show_heading(struct out *o)
+show_heading(struct out *o, struct fields fields, size_t n)
 {
-	for (const struct field *f = o->view->fields; f->name != NULL; f++) {
+	for (size_t k = 0; k < fields.n && k < n; k++) {
+		const struct field *f = &fields.at[k];
 		struct slice name =
 		    shown_name(f->name, strlen(f->name), f->type);
 
@@ -158,21 +163,36 @@ show_heading(struct out *o)
 	return table_end_row(&o->table, o->to);
 }
 
+/* A share from 0 to 1 as a bar. */
+static void
+show_bar(struct out *o, const struct tick_word *w)
+{
+	buf_clear(&o->line);
+	bar_put(&o->line, strtod(w->ptr, NULL), BAR_WIDTH, o->utf8);
+	table_cell(&o->table, buf_slice(&o->line));
+	buf_clear(&o->line);
+}
+
 /* The words of a row by these fields; beyond them as they are. */
 static int
-show_fields(struct out *o, const struct field *f, const struct tick_row *row)
+show_fields(struct out *o, struct fields fields, const struct tick_row *row)
 {
-	for (size_t i = 0; i < row->n_words; i++) {
-		enum field_type type = FIELD_TEXT;
+	const struct tick_word *bar = NULL;
 
-		if (f != NULL && f->name != NULL)
-			type = f++->type;
-		if (type == FIELD_LIST) {
+	for (size_t i = 0; i < row->n_words; i++) {
+		static const struct field unknown = { "", FIELD_TEXT };
+		const struct field *f = i < fields.n ? &fields.at[i] : &unknown;
+
+		if (f->type == FIELD_LIST) {
 			show_list(o, row->words + i, row->n_words - i);
 			break;
 		}
-		show_value(o, type, &row->words[i]);
+		if (o->view.bar != NULL && strcmp(f->name, o->view.bar) == 0)
+			bar = &row->words[i];
+		show_value(o, f->type, &row->words[i]);
 	}
+	if (bar != NULL)
+		show_bar(o, bar);
 	return table_end_row(&o->table, o->to);
 }
 
@@ -180,7 +200,7 @@ static int
 show_pair(struct out *o, const struct tick_row *row)
 {
 	struct slice key = word_slice(&row->words[0]);
-	enum field_type type = view_key_type(o->view, key);
+	enum field_type type = view_key_type(&o->view, key);
 
 	table_cell(&o->table, shown_name(key.ptr, key.len, type));
 	if (row->n_words == 2)
@@ -190,16 +210,39 @@ show_pair(struct out *o, const struct tick_row *row)
 	return table_end_row(&o->table, o->to);
 }
 
+/* Between pairs and a list: a blank line, and columns of their own. */
+static int
+change_table(struct out *o, bool to_list)
+{
+	o->in_list = to_list;
+	if (o->n_rows == 1)
+		return 0;
+	if (table_flush(&o->table, o->to) == -1)
+		return -1;
+	table_fini(&o->table);
+	o->table = (struct table){ 0 };
+	return fputc('\n', o->to) == EOF ? -1 : 0;
+}
+
 static int
 show_row(struct out *o, const struct tick_row *row)
 {
-	if (o->view->kind == VIEW_PAIRS && row->n_words > 0)
-		return show_pair(o, row);
-	if (o->view->kind == VIEW_ROWS && o->n_rows == 1 &&
-	    show_heading(o) == -1)
+	bool pair = view_is_pair(&o->view, row);
+	struct fields fields = { NULL, 0 };
+	bool first = o->n_rows == 1 || o->in_list == pair;
+
+	if (o->in_list == pair && change_table(o, !pair) == -1)
 		return -1;
-	return show_fields(o,
-	    o->view->kind == VIEW_ROWS ? o->view->fields : NULL, row);
+	if (pair)
+		return show_pair(o, row);
+	if (o->view.kind == VIEW_ROWS)
+		fields = o->view.fields;
+	else if (o->view.kind == VIEW_PAIRS)
+		fields = o->view.rows;
+	if (first && fields.n > 0 && !o->view.untitled &&
+	    show_heading(o, fields, row->n_words) == -1)
+		return -1;
+	return show_fields(o, fields, row);
 }
 
 /*
@@ -232,15 +275,17 @@ json_ok(const struct tick_row *ok)
 static int
 row_as_json(struct out *o, const struct tick_row *row)
 {
-	if (o->view->kind == VIEW_ROWS)
-		return print_json(o, json_fields(o->view->fields, row));
-	if (o->view->kind != VIEW_PAIRS || row->n_words == 0)
+	if (o->view.kind == VIEW_ROWS)
+		return print_json(o, json_fields(o->view.fields, row));
+	if (o->view.kind != VIEW_PAIRS || row->n_words == 0)
 		return print_json(o,
 		    json_pack("{s:o}", "row",
 			json_list(row->words, row->n_words)));
 	if (o->object == NULL && (o->object = json_object()) == NULL)
 		return -1;
-	return json_add_pair(o->object, o->view, row);
+	return view_is_pair(&o->view, row)
+	    ? json_add_pair(o->object, &o->view, row)
+	    : json_add_row(o->object, o->view.rows, row);
 }
 
 static int
@@ -249,13 +294,15 @@ end_as_json(struct out *o, const struct tick_row *ok)
 	json_t *object = o->object;
 
 	if (object != NULL) {
+		if (json_set_fields(object, o->view.ok, ok) == -1)
+			return -1;
 		o->object = NULL;
 		return print_json(o, object);
 	}
-	if (ok->n_words == 0 && (o->quiet || o->view->kind == VIEW_ROWS))
+	if (ok->n_words == 0 && (o->quiet || o->view.kind == VIEW_ROWS))
 		return 0;
-	if (o->view->kind == VIEW_VALUES)
-		return print_json(o, json_fields(o->view->fields, ok));
+	if (o->view.kind == VIEW_VALUES)
+		return print_json(o, json_fields(o->view.fields, ok));
 	return print_json(o, json_ok(ok));
 }
 
@@ -269,7 +316,7 @@ out_row(struct out *o, const struct tick_row *row)
 	o->n_rows++;
 	if (o->form == FORM_JSON)
 		return row_as_json(o, row);
-	if (o->view->kind == VIEW_LINES)
+	if (o->view.kind == VIEW_LINES)
 		return print_words(o, "", row);
 	return o->form == FORM_TABLE ? show_row(o, row)
 				     : print_plain(o, "", row);
@@ -279,22 +326,30 @@ out_row(struct out *o, const struct tick_row *row)
 static int
 end_as_text(struct out *o, const struct tick_row *ok)
 {
-	if (o->view->kind == VIEW_LINES)
+	if (o->view.kind == VIEW_LINES)
 		return o->quiet && ok->n_words == 0 ? 0
 						    : print_words(o, "OK", ok);
 	if (ok->n_words == 0) {
 		bool bare = o->n_rows == 0 && !o->quiet &&
-		    o->view->kind != VIEW_ROWS && o->view->kind != VIEW_PAIRS;
+		    o->view.kind != VIEW_ROWS && o->view.kind != VIEW_PAIRS;
 
 		return bare ? print_plain(o, "OK", ok) : 0;
 	}
-	if (o->view->kind != VIEW_VALUES && o->n_rows > 0)
+	if (o->view.kind != VIEW_VALUES && o->n_rows > 0)
 		return print_plain(o, "OK", ok);
 	if (o->form != FORM_TABLE)
 		return print_plain(o, "", ok);
-	if (show_fields(o, o->view->fields, ok) == -1)
+	if (show_fields(o, o->view.fields, ok) == -1)
 		return -1;
 	return table_flush(&o->table, o->to);
+}
+
+int
+out_flush(struct out *o)
+{
+	if (table_flush(&o->table, o->to) == -1)
+		return -1;
+	return fflush(o->to) == 0 && !ferror(o->to) ? 0 : -1;
 }
 
 int
@@ -305,5 +360,5 @@ out_end(struct out *o, const struct tick_row *ok)
 	if ((o->form == FORM_JSON ? end_as_json(o, ok) : end_as_text(o, ok)) ==
 	    -1)
 		return -1;
-	return fflush(o->to) == 0 && !ferror(o->to) ? 0 : -1;
+	return out_flush(o);
 }

@@ -19,9 +19,11 @@ struct out {
 	FILE *to;
 	enum ctl_form form; /* not FORM_AUTO */
 	bool quiet;	    /* no bare OK */
-	const struct view *view;
+	struct view view;
+	bool utf8; /* bars may have block characters */
 	size_t n_rows;
 	struct table table;
+	bool in_list;	 /* the table's last row was no pair */
 	struct buf line; /* scratch */
 	json_t *object;	 /* of VIEW_PAIRS */
 };
@@ -32,6 +34,9 @@ void out_init(struct out *o, FILE *to, enum ctl_form form, bool quiet,
 
 /* 0, or -1 when out of memory or `to` takes no more. */
 int out_row(struct out *o, const struct tick_row *row);
+
+/* Print what is held back, to go on with more. */
+int out_flush(struct out *o);
 
 /* The words after OK, and what is still held back. */
 int out_end(struct out *o, const struct tick_row *ok);

@@ -25,6 +25,8 @@ put_value(struct buf *out, enum metric_kind kind, const struct metric_value *v)
 	switch (kind) {
 	case METRIC_COUNTER:
 	case METRIC_GAUGE:
+	case METRIC_FLAG:
+	case METRIC_SPAN:
 		reply_u64(out, v->number);
 		break;
 	case METRIC_RATIO:

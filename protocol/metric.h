@@ -55,6 +55,8 @@ extern const struct metric_section_row metric_sections[METRIC_SECTION_COUNT];
 enum metric_kind {
 	METRIC_COUNTER, /* number */
 	METRIC_GAUGE,	/* number */
+	METRIC_FLAG,	/* number */
+	METRIC_SPAN,	/* number */
 	METRIC_RATIO,	/* ratio */
 	METRIC_MS,	/* ns, shown as milliseconds */
 	METRIC_TIME,	/* ns */

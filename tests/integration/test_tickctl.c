@@ -1,5 +1,7 @@
 /* tickctl and libtick against a real server. */
+#include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -119,6 +122,102 @@ test_trouble(void **state)
 	expect_failure(d, "ping", 2, "refused");
 }
 
+static void
+test_check(void **state)
+{
+	struct daemon *d = *state;
+	static char got[OUTPUT_MAX];
+
+	daemon_start(d);
+	assert_int_equal(run(d, "check", got), 0);
+	assert_non_null(strstr(got, "OK - healthy"));
+	expect(d, "check --metric stat.jobs_failed -w 0 -c 5",
+	    "OK - stat.jobs_failed is 0 | 'stat.jobs_failed'=0;0;5\n");
+	expect_failure(d, "check --metric stat.connections -w @1", 1,
+	    "WARNING - stat.connections is 1");
+	expect_failure(d, "check --metric stat.connections -w @1 -c 0", 2,
+	    "CRITICAL - stat.connections is 1");
+	expect_failure(d, "check --metric nonsense.x", 3, "UNKNOWN - ");
+	expect_failure(d, "check --nonsense", 3, "UNKNOWN - ");
+	expect_failure(d, "check >/dev/full", 3, "");
+	daemon_stop(d);
+	expect_failure(d, "check", 2, "CRITICAL - connect ");
+}
+
+/* `tickctl watch`, in a child with its output in a pipe. */
+static pid_t
+begin_watch(const struct daemon *d, FILE **output)
+{
+	const char *program = getenv("TICKCTL");
+	char address[32];
+	int ends[2];
+	pid_t pid;
+
+	(void)snprintf(address, sizeof(address), "127.0.0.1:%d", d->port);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_not_equal(pid = fork(), -1);
+	if (pid == 0) {
+		(void)dup2(ends[1], STDOUT_FILENO);
+		(void)close(ends[0]);
+		(void)execl(program != NULL ? program : "build/tickctl",
+		    "tickctl", "-a", address, "watch", "jobs", "w.",
+		    (char *)NULL);
+		_exit(127);
+	}
+	(void)close(ends[1]);
+	assert_non_null(*output = fdopen(ends[0], "r"));
+	return pid;
+}
+
+static int
+exit_status(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* Jobs come and go until the watch says something: it may begin after the
+ * first ones. The line is of that job. */
+static void
+expect_event(const struct daemon *d, FILE *output)
+{
+	struct pollfd p = { .fd = fileno(output), .events = POLLIN };
+	char line[256];
+
+	do {
+		expect(d, "set w.1 2099-12-01T09:00:00Z", "OK\n");
+		expect(d, "set other 2099-12-01T09:00:00Z", "OK\n");
+	} while (poll(&p, 1, 0) == 0);
+	assert_non_null(fgets(line, sizeof(line), output));
+	assert_int_equal(strncmp(line, "jobs\t", 5), 0);
+	assert_non_null(strstr(line, "\tw.1\tplanned\t4099798800000000000\n"));
+}
+
+static void
+test_watch(void **state)
+{
+	struct daemon *d = *state;
+	FILE *output;
+	pid_t pid;
+
+	daemon_start(d);
+	expect_failure(d, "watch nonsense", 1, "tickctl: invalid: ");
+	pid = begin_watch(d, &output);
+	expect_event(d, output);
+	assert_int_equal(kill(pid, SIGINT), 0);
+	assert_int_equal(exit_status(pid), 0);
+	(void)fclose(output);
+
+	pid = begin_watch(d, &output);
+	expect_event(d, output);
+	daemon_kill(d);
+	assert_int_equal(exit_status(pid), 1);
+	(void)fclose(output);
+}
+
 /* A handle outlives its server. */
 static void
 test_restart(void **state)
@@ -163,6 +262,8 @@ main(void)
 		TEST(test_jobs),
 		TEST(test_rules),
 		TEST(test_trouble),
+		TEST(test_check),
+		TEST(test_watch),
 		TEST(test_restart),
 	};
 

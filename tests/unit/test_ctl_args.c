@@ -200,6 +200,53 @@ test_actions(void **state)
 	assert_int_equal(parse(&a, "completion bash", copy, sizeof(copy)), 0);
 	assert_int_equal(a.action, ACTION_COMPLETION);
 	ctl_args_fini(&a);
+	assert_int_equal(
+	    parse(&a, "watch jobs --json invoice.", copy, sizeof(copy)), 0);
+	assert_int_equal(a.action, ACTION_WATCH);
+	assert_int_equal(a.form, FORM_JSON);
+	assert_string_equal(a.topic, "jobs");
+	assert_string_equal(a.prefix, "invoice.");
+	ctl_args_fini(&a);
+	assert_int_equal(parse(&a, "Check", copy, sizeof(copy)), 0);
+	assert_int_equal(a.action, ACTION_CHECK);
+	assert_null(a.metric);
+	ctl_args_fini(&a);
+	assert_int_equal(
+	    parse(&a, "check --metric system.load1 -w -5:5 --critical=~:9",
+		copy, sizeof(copy)),
+	    0);
+	assert_string_equal(a.metric, "system.load1");
+	assert_string_equal(a.warning, "-5:5");
+	assert_string_equal(a.critical, "~:9");
+	ctl_args_fini(&a);
+	assert_int_equal(parse(&a, "check --help", copy, sizeof(copy)), 0);
+	assert_int_equal(a.action, ACTION_HELP);
+	assert_string_equal(a.own->words, "check");
+	ctl_args_fini(&a);
+}
+
+/* A job may have the name of what histories there are of; HEALTH HISTORY
+ * need not be there yet. */
+static void
+test_history(void **state)
+{
+	(void)state;
+	expect("history job", "[HISTORY][job]");
+	expect("history agent", "[HISTORY][agent]");
+	expect("history integration --limit 3",
+	    "[HISTORY][integration][LIMIT][3]");
+	expect("history system limit 3", "[HISTORY][system][limit][3]");
+	expect("history -- system", "[HISTORY][system]");
+	if (own_server_command("HEALTH HISTORY") == NULL)
+		return;
+	expect("history system", "[HEALTH][HISTORY][system][-]");
+	expect("history system --days 3 --step hour",
+	    "[HEALTH][HISTORY][system][-][DAYS][3][STEP][hour]");
+	expect("history agent r1 days 3",
+	    "[HEALTH][HISTORY][agent][r1][days][3]");
+	expect("history Integration http://x:80",
+	    "[HEALTH][HISTORY][integration][http://x:80]");
+	expect("health history agent r1", "[HEALTH][HISTORY][agent][r1]");
 }
 
 static void
@@ -222,6 +269,11 @@ test_mistakes(void **state)
 	expect_error("get --x", "--x");
 	expect_error("raw", "usage: tickctl raw");
 	expect_error("completion zsh", "completion bash");
+	expect_error("watch", "usage: tickctl watch <topic>");
+	expect_error("watch a b c", "too many");
+	expect_error("check x", "usage: tickctl check");
+	expect_error("check --warning 5", "usage: tickctl check");
+	expect_error("check --nonsense", "usage: tickctl check");
 }
 
 /* What is read off the usages is what the commands have. */
@@ -257,6 +309,7 @@ main(void)
 		cmocka_unit_test(test_runner_words_are_left_alone),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_history),
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_keywords_of_the_table),
 	};

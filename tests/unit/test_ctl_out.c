@@ -58,6 +58,16 @@ expect(const struct view *view, enum ctl_form form, const struct line *lines,
 	free(got);
 }
 
+/* The view of a command without arguments; valid until the next call. */
+static const struct view *
+view(enum cmd_id id)
+{
+	static struct view v;
+
+	v = view_of(&commands[id], slice_of("", 0));
+	return &v;
+}
+
 static const struct line no_words = { { NULL } };
 
 static void
@@ -67,7 +77,7 @@ test_list(void **state)
 		{ { "a", "planned", "1711612800000000000" } },
 		{ { "b\tc \x9b", "executed", "0" } },
 	};
-	const struct view *v = view_of(CMD_QUERY);
+	const struct view *v = view(CMD_QUERY);
 
 	(void)state;
 	expect(v, FORM_TABLE, rows, 2, &no_words,
@@ -93,7 +103,7 @@ test_values(void **state)
 	static const struct line ok = { { "planned", "1711612800250000000" } };
 	static const struct line hello = { { "tickd", "0.1.0", "protocol",
 	    "1" } };
-	const struct view *v = view_of(CMD_GET);
+	const struct view *v = view(CMD_GET);
 
 	(void)state;
 	expect(v, FORM_TABLE, NULL, 0, &ok,
@@ -101,9 +111,9 @@ test_values(void **state)
 	expect(v, FORM_PLAIN, NULL, 0, &ok, "planned\t1711612800250000000\n");
 	expect(v, FORM_JSON, NULL, 0, &ok,
 	    "{\"status\":\"planned\",\"execution_ns\":1711612800250000000}\n");
-	expect(view_of(CMD_HELLO), FORM_PLAIN, NULL, 0, &hello,
+	expect(view(CMD_HELLO), FORM_PLAIN, NULL, 0, &hello,
 	    "tickd\t0.1.0\tprotocol\t1\n");
-	expect(view_of(CMD_HELLO), FORM_JSON, NULL, 0, &hello,
+	expect(view(CMD_HELLO), FORM_JSON, NULL, 0, &hello,
 	    "{\"name\":\"tickd\",\"version\":\"0.1.0\",\"protocol\":1}\n");
 }
 
@@ -130,23 +140,23 @@ test_pairs(void **state)
 	};
 
 	(void)state;
-	expect(view_of(CMD_RULE_GET), FORM_JSON, rows, 10, &no_words,
+	expect(view(CMD_RULE_GET), FORM_JSON, rows, 10, &no_words,
 	    "{\"rule\":\"7\",\"arguments\":[\"a b\",\"\"],\"paused\":true,"
 	    "\"timeout\":\"5s\",\"breaker_ratio\":0.5,"
 	    "\"env\":[\"A=1\",\"B=2\"],\"secret\":[],\"name\":null,"
 	    "\"unheard_of\":\"x\"}\n");
-	expect(view_of(CMD_RULE_GET), FORM_TABLE, rows, 3, &no_words,
+	expect(view(CMD_RULE_GET), FORM_TABLE, rows, 3, &no_words,
 	    "rule       7\n"
 	    "arguments  \"a b\" \"\"\n"
 	    "paused     1\n");
-	expect(view_of(CMD_STAT), FORM_TABLE, stat, 4, &no_words,
+	expect(view(CMD_STAT), FORM_TABLE, stat, 4, &no_words,
 	    "uptime       1h2m3s\n"
 	    "jobs_total   12\n"
 	    "persistence  logfile\n"
 	    "tls_enabled  0\n");
-	expect(view_of(CMD_STAT), FORM_PLAIN, stat, 1, &no_words,
+	expect(view(CMD_STAT), FORM_PLAIN, stat, 1, &no_words,
 	    "uptime_ns\t3723004005006\n");
-	expect(view_of(CMD_STAT), FORM_JSON, stat, 4, &no_words,
+	expect(view(CMD_STAT), FORM_JSON, stat, 4, &no_words,
 	    "{\"uptime_ns\":3723004005006,\"jobs_total\":12,"
 	    "\"persistence\":\"logfile\",\"tls_enabled\":false}\n");
 }
@@ -158,14 +168,13 @@ test_others(void **state)
 	static const struct line word = { { "a\tb" } };
 
 	(void)state;
-	expect(view_of(CMD_SET), FORM_PLAIN, NULL, 0, &no_words, "OK\n");
-	expect(view_of(CMD_SET), FORM_TABLE, NULL, 0, &no_words, "OK\n");
-	expect(view_of(CMD_SET), FORM_JSON, NULL, 0, &no_words,
-	    "{\"ok\":true}\n");
-	expect(view_of(CMD_PING), FORM_PLAIN, NULL, 0, &word, "a\\tb\n");
-	expect(view_of(CMD_PING), FORM_JSON, rows, 1, &word,
+	expect(view(CMD_SET), FORM_PLAIN, NULL, 0, &no_words, "OK\n");
+	expect(view(CMD_SET), FORM_TABLE, NULL, 0, &no_words, "OK\n");
+	expect(view(CMD_SET), FORM_JSON, NULL, 0, &no_words, "{\"ok\":true}\n");
+	expect(view(CMD_PING), FORM_PLAIN, NULL, 0, &word, "a\\tb\n");
+	expect(view(CMD_PING), FORM_JSON, rows, 1, &word,
 	    "{\"row\":[\"a b\",\"\",\"c\"]}\n{\"ok\":[\"a\\tb\"]}\n");
-	expect(view_of(CMD_PING), FORM_TABLE, rows, 1, &word,
+	expect(view(CMD_PING), FORM_TABLE, rows, 1, &word,
 	    "a b    c\nOK\ta\\tb\n");
 	expect(&view_lines, FORM_PLAIN, rows, 1, &word,
 	    "\"a b\" \"\" c\nOK \"a\\tb\"\n");
@@ -184,7 +193,7 @@ test_long_table(void **state)
 	FILE *to = open_memstream(&got, &len);
 
 	(void)state;
-	out_init(&o, to, FORM_TABLE, false, view_of(CMD_QUERY));
+	out_init(&o, to, FORM_TABLE, false, view(CMD_QUERY));
 	make_row(&row, words, &r);
 	for (int i = 0; i < 5000; i++)
 		assert_int_equal(out_row(&o, &r), 0);
@@ -216,7 +225,7 @@ test_full_disk(void **state)
 		int result = 0;
 
 		assert_non_null(to);
-		out_init(&o, to, forms[f], false, view_of(CMD_QUERY));
+		out_init(&o, to, forms[f], false, view(CMD_QUERY));
 		for (int i = 0; i < 2000 && result == 0; i++)
 			result = out_row(&o, &r);
 		if (result == 0)

@@ -1,8 +1,9 @@
 /*
  * The manual pages say what the tables say: every command with its usage,
  * every error code, metric and rule option in tick-protocol.7, in the tables'
- * order; every function and error of tick.h in libtick.3; every kind of record
- * and of an image's blocks in tickd-log.5.
+ * order; every function and error of tick.h in libtick.3; tickctl's own
+ * commands in tickctl.1; every kind of record and of an image's blocks in
+ * tickd-log.5.
  */
 #include <ctype.h>
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 
 #include "buf.h"
 #include "command.h"
+#include "ctl_own.h"
 #include "err.h"
 #include "image.h"
 #include "metric.h"
@@ -31,7 +33,7 @@ static const struct {
 #undef OPTION
 };
 
-static struct buf protocol, library, header, log_format;
+static struct buf protocol, library, header, log_format, ctl;
 
 /* A file of the source tree, found from where this file was compiled. */
 static void
@@ -86,6 +88,7 @@ setup(void **state)
 	read_file(&library, "man/libtick.3");
 	read_file(&header, "client/tick.h");
 	read_file(&log_format, "man/tickd-log.5");
+	read_file(&ctl, "man/tickctl.1");
 	return 0;
 }
 
@@ -97,6 +100,7 @@ teardown(void **state)
 	buf_free(&library);
 	buf_free(&header);
 	buf_free(&log_format);
+	buf_free(&ctl);
 	return 0;
 }
 
@@ -216,6 +220,23 @@ test_library(void **state)
 	expect_words("TICK_ERR_", 0);
 }
 
+/* tickctl's own commands. */
+static void
+test_own_commands(void **state)
+{
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < OWN_COUNT; i++) {
+		if (strcmp(own_commands[i].words, "rule list") == 0)
+			continue; /* named where `rules` is */
+		(void)snprintf(text, sizeof(text), "\n.It Cm %s",
+		    own_commands[i].words);
+		if (strstr(ctl.ptr, text) == NULL)
+			fail_msg("tickctl.1 lacks:%s", text);
+	}
+}
+
 /* Every kind of record and block has a paragraph with its name and number. */
 static void
 expect_format(const char *name, int number)
@@ -250,6 +271,7 @@ main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_library),
+		cmocka_unit_test(test_own_commands),
 		cmocka_unit_test(test_log_format),
 	};
 

@@ -4,7 +4,10 @@
  * in flight. The two take turns, for the machine is never quite the same.
  *
  *     bench_spawn [-n runs] [-i inflight] [-r rounds] [-m MiB] [-f files]
+ *         [-p program]
  *
+ * The program is /bin/true unless told; the bare loop gives what it prints to
+ * /dev/null.
  * -m and -f make the process as large as a server may be: memory it has
  * touched, descriptors it has open. Prints one line of JSON.
  */
@@ -22,8 +25,6 @@
 #include <unistd.h>
 
 #include "processor.h"
-
-#define PROGRAM "/bin/true"
 
 extern char **environ;
 
@@ -45,18 +46,22 @@ now_s(void)
 
 /* Seconds for n runs. */
 static double
-bare(unsigned n, unsigned inflight)
+bare(char *program, unsigned n, unsigned inflight)
 {
-	char program[] = PROGRAM;
 	char *argv[] = { program, NULL };
+	posix_spawn_file_actions_t actions;
 	unsigned started = 0, ended = 0;
 	double start = now_s();
 	int status;
 	pid_t pid;
 
+	if (posix_spawn_file_actions_init(&actions) != 0 ||
+	    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO,
+		"/dev/null", O_WRONLY, 0) != 0)
+		die("out of memory");
 	while (ended < n) {
 		if (started < n && started - ended < inflight) {
-			if (posix_spawn(&pid, PROGRAM, NULL, NULL, argv,
+			if (posix_spawn(&pid, program, &actions, NULL, argv,
 				environ) != 0)
 				die("posix_spawn failed");
 			started++;
@@ -66,6 +71,7 @@ bare(unsigned n, unsigned inflight)
 			die("waitpid failed");
 		ended++;
 	}
+	(void)posix_spawn_file_actions_destroy(&actions);
 	return now_s() - start;
 }
 
@@ -138,13 +144,14 @@ grow(size_t mib, size_t files)
 struct settings {
 	unsigned n, inflight, rounds;
 	size_t mib, files;
+	char *program;
 };
 
 static void
 measure(const struct settings *s)
 {
 	const struct slice words[] = { slice_str("direct"),
-		slice_str(PROGRAM) };
+		slice_str(s->program) };
 	const struct strings no_words = { 0 };
 	sem_t woken;
 	const struct processor_options o = { .shell_path = "/bin/sh",
@@ -165,7 +172,7 @@ measure(const struct settings *s)
 		die(e.msg);
 	grow(s->mib, s->files); /* after the start, as a server does */
 	for (i = 0; i < s->rounds; i++) {
-		bare_s += bare(s->n, s->inflight);
+		bare_s += bare(s->program, s->n, s->inflight);
 		processor_s +=
 		    with_processor(p, spec, &woken, s->n, s->inflight);
 	}
@@ -192,10 +199,14 @@ number(const char *text)
 int
 main(int argc, char **argv)
 {
-	struct settings s = { .n = 500, .inflight = 16, .rounds = 6 };
+	char program[] = "/bin/true";
+	struct settings s = { .n = 500,
+		.inflight = 16,
+		.rounds = 6,
+		.program = program };
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:i:r:m:f:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:i:r:m:f:p:")) != -1) {
 		if (opt == 'n')
 			s.n = number(optarg);
 		else if (opt == 'i')
@@ -206,6 +217,8 @@ main(int argc, char **argv)
 			s.mib = number(optarg);
 		else if (opt == 'f')
 			s.files = number(optarg);
+		else if (opt == 'p')
+			s.program = optarg;
 		else
 			return 2;
 	}

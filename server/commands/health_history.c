@@ -8,63 +8,58 @@
 struct answer {
 	struct buf *out;
 	const struct request *request;
+	int64_t now_ns;
+	struct bucket now; /* of the system: as it is now */
 };
 
+/* A row of an agent or an integration. */
 static void
-put_calls(struct buf *out, struct slice id, struct metric_value *v,
-    const struct bucket *b)
-{
-	uint64_t n = b->v[CALLS];
-
-	v[METRIC_HISTORY_total].number = n;
-	v[METRIC_HISTORY_completed].number = n - b->v[CALLS_FAILED];
-	v[METRIC_HISTORY_failed].number = b->v[CALLS_FAILED];
-	v[METRIC_HISTORY_avg_ms].ns =
-	    n == 0 ? 0 : (int64_t)(b->v[CALLS_US] / n) * NS_PER_US;
-	metric_put_row(out, id, METRIC_SECTION_HISTORY, v);
-}
-
-/* A sum as a mean; 0 for none. */
-static double
-mean(uint64_t sum, uint64_t n)
-{
-	return n == 0 ? 0 : (double)sum / (double)n;
-}
-
-static void
-put_polls(struct buf *out, struct slice id, struct metric_value *v,
-    const struct bucket *b)
-{
-	uint64_t n = b->v[POLLS];
-
-	v[METRIC_HISTORY_SYSTEM_cpu].ratio = mean(b->v[POLLS_CPU], n) / 100;
-	v[METRIC_HISTORY_SYSTEM_memory].ratio =
-	    mean(b->v[POLLS_MEMORY], n) / 100;
-	v[METRIC_HISTORY_SYSTEM_queue_depth].ratio = mean(b->v[POLLS_QUEUE], n);
-	v[METRIC_HISTORY_SYSTEM_alerts].number = b->v[POLLS_ALERTS];
-	metric_put_row(out, id, METRIC_SECTION_HISTORY_SYSTEM, v);
-}
-
-static void
-put_row(void *arg, int64_t begin_ns, const struct bucket *b)
+put_calls(void *arg, int64_t begin_ns, const struct bucket *b)
 {
 	const struct answer *a = arg;
 	enum history_source source = a->request->u.health_history.source;
-	const char *status = health_status_word(bucket_status(source, b));
+	uint64_t n = b->v[CALLS], failed = b->v[CALLS_FAILED];
 	struct metric_value v[METRIC_COUNT];
 
-	if (source == HISTORY_SYSTEM) {
-		v[METRIC_HISTORY_SYSTEM_timestamp_ns].ns = begin_ns;
-		v[METRIC_HISTORY_SYSTEM_health_score].ratio =
-		    bucket_score(source, b);
-		v[METRIC_HISTORY_SYSTEM_status].word = status;
-		put_polls(a->out, a->request->id, v, b);
-	} else {
-		v[METRIC_HISTORY_timestamp_ns].ns = begin_ns;
-		v[METRIC_HISTORY_health_score].ratio = bucket_score(source, b);
-		v[METRIC_HISTORY_status].word = status;
-		put_calls(a->out, a->request->id, v, b);
-	}
+	v[METRIC_HISTORY_timestamp_ns].ns = begin_ns;
+	v[METRIC_HISTORY_health_score].ratio = bucket_score(source, b);
+	v[METRIC_HISTORY_status].word =
+	    health_status_word(bucket_status(source, b));
+	v[METRIC_HISTORY_total].number = n;
+	v[METRIC_HISTORY_completed].number = n - failed;
+	v[METRIC_HISTORY_failed].number = failed;
+	v[METRIC_HISTORY_avg_ms].ns =
+	    n == 0 ? 0 : (int64_t)(b->v[CALLS_US] / n) * NS_PER_US;
+	metric_put_row(a->out, a->request->id, METRIC_SECTION_HISTORY, v);
+}
+
+/* A row of the system. */
+static void
+put_polls(void *arg, int64_t begin_ns, const struct bucket *b)
+{
+	const struct answer *a = arg;
+	bool by_hour = a->request->u.health_history.by_hour;
+	int64_t end_ns = begin_ns + (by_hour ? HOUR_NS : DAY_NS);
+	struct metric_value v[METRIC_COUNT];
+	struct bucket sum = *b;
+	double n;
+
+	if (end_ns > a->now_ns) /* true now, and not as of the last poll */
+		bucket_add(HISTORY_SYSTEM, &sum, &a->now);
+	n = (double)sum.v[POLLS];
+	v[METRIC_HISTORY_SYSTEM_timestamp_ns].ns = begin_ns;
+	v[METRIC_HISTORY_SYSTEM_health_score].ratio =
+	    bucket_score(HISTORY_SYSTEM, &sum);
+	v[METRIC_HISTORY_SYSTEM_status].word =
+	    health_status_word(bucket_status(HISTORY_SYSTEM, &sum));
+	v[METRIC_HISTORY_SYSTEM_cpu].ratio = (double)sum.v[POLLS_CPU] / 100 / n;
+	v[METRIC_HISTORY_SYSTEM_memory].ratio =
+	    (double)sum.v[POLLS_MEMORY] / 100 / n;
+	v[METRIC_HISTORY_SYSTEM_queue_depth].ratio =
+	    (double)sum.v[POLLS_QUEUE] / n;
+	v[METRIC_HISTORY_SYSTEM_alerts].number = sum.v[POLLS_ALERTS];
+	metric_put_row(a->out, a->request->id, METRIC_SECTION_HISTORY_SYSTEM,
+	    v);
 }
 
 /* Whether the request may see the source; what there is must exist. */
@@ -88,12 +83,19 @@ check_source(struct conn *c, const struct request_health_history *q,
 int
 cmd_health_history(struct conn *c, const struct request *r, struct err *e)
 {
-	struct answer answer = { .out = conn_reply(c), .request = r };
+	const struct request_health_history *q = &r->u.health_history;
+	const struct rollup_task *history = &c->server->monitor.history;
+	struct answer answer = { .out = conn_reply(c),
+		.request = r,
+		.now_ns = c->server->now_ns };
+	struct poll_sample now;
 
-	if (check_source(c, &r->u.health_history, e) == -1)
+	if (check_source(c, q, e) == -1)
 		return FAILED;
-	rollup_rows(c->server->monitor.history.rollup, &r->u.health_history,
-	    c->server->now_ns, put_row, &answer);
+	rollup_task_look(history, &now);
+	answer.now = bucket_of_poll(&now);
+	rollup_rows(history->rollup, q, answer.now_ns,
+	    q->source == HISTORY_SYSTEM ? put_polls : put_calls, &answer);
 	reply_ok(answer.out, r->id);
 	return HANDLED;
 }

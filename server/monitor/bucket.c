@@ -10,6 +10,21 @@ n_fields(enum history_source source)
 	return source == HISTORY_SYSTEM ? POLLS_FIELDS : CALLS_FIELDS;
 }
 
+struct bucket
+bucket_of_poll(const struct poll_sample *sample)
+{
+	struct bucket b = { 0 };
+
+	b.v[POLLS] = 1;
+	b.v[POLLS_DEGRADED] = sample->status == HEALTH_DEGRADED;
+	b.v[POLLS_CRITICAL] = sample->status == HEALTH_CRITICAL;
+	b.v[POLLS_CPU] = (uint64_t)(sample->cpu * 100 + 0.5);
+	b.v[POLLS_MEMORY] = (uint64_t)(sample->memory * 100 + 0.5);
+	b.v[POLLS_QUEUE] = sample->queue_depth;
+	b.v[POLLS_ALERTS] = sample->alerts;
+	return b;
+}
+
 void
 bucket_add(enum history_source source, struct bucket *to,
     const struct bucket *from)

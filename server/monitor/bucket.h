@@ -7,12 +7,14 @@
 #define MONITOR_BUCKET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "buf.h"
 #include "health.h"
 #include "request.h"
 #include "slice.h"
+#include "tstamp.h"
 
 /* Of agents and integrations. */
 enum {
@@ -38,6 +40,17 @@ struct bucket {
 	uint64_t v[POLLS_FIELDS];
 };
 
+/* What a poll of the system saw. */
+struct poll_sample {
+	double cpu, memory; /* percent */
+	size_t queue_depth;
+	size_t alerts; /* active */
+	enum health_status status;
+};
+
+/* A bucket with one poll in it. */
+struct bucket bucket_of_poll(const struct poll_sample *sample);
+
 /* Add what happened in one to another. */
 void bucket_add(enum history_source source, struct bucket *to,
     const struct bucket *from);
@@ -61,6 +74,8 @@ enum health_status bucket_status(enum history_source source,
     const struct bucket *b);
 
 #define HOURS_A_DAY 24
+#define HOUR_NS (3600 * NS_PER_S)
+#define DAY_NS (HOURS_A_DAY * HOUR_NS)
 #define DAY_WHOLE (1u << HOURS_A_DAY)
 
 struct day {

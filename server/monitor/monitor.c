@@ -15,6 +15,7 @@ on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	task_begin(task);
 	/* In this order: samples, alerts from them, history of both, events. */
+	rollup_task_poll(&m->history);
 	watch_health(m->server);
 	task_end(task, false);
 	task_schedule(task, m->server->config->health_polling_interval);

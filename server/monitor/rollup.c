@@ -23,8 +23,6 @@
 
 #include "log.h"
 
-#define HOUR_NS (3600 * NS_PER_S)
-#define DAY_NS (HOURS_A_DAY * HOUR_NS)
 #define KEY_MAX 24
 #define NUMBER_LEN 8
 #define HEADS 1024u	/* of hash chains */
@@ -331,18 +329,10 @@ rollup_add(struct rollup *r, enum history_source source, struct slice id,
 }
 
 void
-rollup_poll(struct rollup *r, const struct rollup_sample *sample,
-    int64_t now_ns)
+rollup_poll(struct rollup *r, const struct poll_sample *sample, int64_t now_ns)
 {
-	struct bucket b = { 0 };
+	const struct bucket b = bucket_of_poll(sample);
 
-	b.v[POLLS] = 1;
-	b.v[POLLS_DEGRADED] = sample->status == HEALTH_DEGRADED;
-	b.v[POLLS_CRITICAL] = sample->status == HEALTH_CRITICAL;
-	b.v[POLLS_CPU] = (uint64_t)(sample->cpu * 100 + 0.5);
-	b.v[POLLS_MEMORY] = (uint64_t)(sample->memory * 100 + 0.5);
-	b.v[POLLS_QUEUE] = sample->queue_depth;
-	b.v[POLLS_ALERTS] = sample->alerts;
 	add(r, HISTORY_SYSTEM, slice_str("-"), &b, now_ns);
 }
 

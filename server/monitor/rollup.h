@@ -45,14 +45,7 @@ void rollup_free(struct rollup *r); /* NULL is allowed */
 void rollup_add(struct rollup *r, enum history_source source, struct slice id,
     bool success, int64_t duration_ns, int64_t now_ns);
 
-/* A poll. */
-struct rollup_sample {
-	double cpu, memory; /* percent */
-	size_t queue_depth;
-	size_t alerts;
-	enum health_status status;
-};
-void rollup_poll(struct rollup *r, const struct rollup_sample *sample,
+void rollup_poll(struct rollup *r, const struct poll_sample *sample,
     int64_t now_ns);
 
 /* Ask the store to keep what it has not got yet, as far as it has room. False:

@@ -63,6 +63,26 @@ rollup_task_start(struct rollup_task *t)
 	task_schedule(&s->monitor.tasks[TASK_HISTORY_ROLLUP], ROLLUP_SAVE_NS);
 }
 
+void
+rollup_task_look(const struct rollup_task *t, struct poll_sample *out)
+{
+	const struct server *s = t->timer.data;
+	struct sched_stats sched;
+
+	sched_stats(s->sched, &sched);
+	*out = (struct poll_sample){ .queue_depth = sched.pending,
+		.status = health_of_all(s) };
+}
+
+void
+rollup_task_poll(struct rollup_task *t)
+{
+	struct poll_sample sample;
+
+	rollup_task_look(t, &sample);
+	rollup_poll(t->rollup, &sample, os->wall_ns());
+}
+
 bool
 rollup_task_finish(struct rollup_task *t)
 {

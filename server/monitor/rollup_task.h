@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bucket.h"
 #include "err.h"
 
 struct rollup;
@@ -24,6 +25,9 @@ struct rollup_task {
 /* 0, or -1 with *e. */
 int rollup_task_open(struct rollup_task *t, struct server *s, struct err *e);
 void rollup_task_start(struct rollup_task *t);
+/* The system as it is now; and take note of it, on each poll. */
+void rollup_task_look(const struct rollup_task *t, struct poll_sample *out);
+void rollup_task_poll(struct rollup_task *t);
 /* Nothing will be added any more, and the store is idle: save the last of it.
  * False: call again when the store is idle. */
 bool rollup_task_finish(struct rollup_task *t);

@@ -427,7 +427,7 @@ keep_last(void *arg, int64_t begin_ns, const struct bucket *b)
 static void
 polls_are_kept_too(void **state)
 {
-	struct rollup_sample sample = { .cpu = 12.345,
+	struct poll_sample sample = { .cpu = 12.345,
 		.memory = 50,
 		.queue_depth = 7,
 		.alerts = 3,
@@ -438,7 +438,7 @@ polls_are_kept_too(void **state)
 
 	(void)state;
 	rollup_poll(r, &sample, MIDNIGHT);
-	sample = (struct rollup_sample){ .cpu = 20, .status = HEALTH_HEALTHY };
+	sample = (struct poll_sample){ .cpu = 20, .status = HEALTH_HEALTHY };
 	rollup_poll(r, &sample, MIDNIGHT + HOUR);
 	save();
 	restart();

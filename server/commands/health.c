@@ -1,4 +1,8 @@
-/* STAT HEALTH, HEALTH BACKGROUND, HEALTH SANDBOX */
+/*
+ * STAT, HEALTH and those of its sections that main itself can tell: SYSTEM
+ * SCHEDULER STORAGE PROTOCOL BACKGROUND SANDBOX. Nothing here may grow with
+ * the number of jobs or of connections.
+ */
 #include "commands.h"
 
 #include <stdio.h>
@@ -14,6 +18,18 @@ static const char *const compression_word[] = {
 	[COMPRESSION_SUCCESS] = "success",
 	[COMPRESSION_FAILURE] = "failure",
 };
+
+static const char *
+persistence_word(const struct server *s)
+{
+	return store_is_durable(s->store) ? "logfile" : "memory";
+}
+
+static const char *
+status_word(const struct server *s, enum health_section section)
+{
+	return health_status_word(health_of(s, section));
+}
 
 static void
 fill_stat(const struct server *s, struct metric_value *v)
@@ -33,8 +49,7 @@ fill_stat(const struct server *s, struct metric_value *v)
 	v[METRIC_STAT_rules_total].number = store_rules(s->store)->n;
 	v[METRIC_STAT_executions_pending].number = sched.pending;
 	v[METRIC_STAT_executions_inflight].number = sched.inflight;
-	v[METRIC_STAT_persistence].word =
-	    store_is_durable(s->store) ? "logfile" : "memory";
+	v[METRIC_STAT_persistence].word = persistence_word(s);
 	v[METRIC_STAT_compression].word =
 	    compression_word[store_stats(s->store)->compression];
 	v[METRIC_STAT_auth_enabled].number = s->auth != NULL;
@@ -79,6 +94,193 @@ cmd_health(struct conn *c, const struct request *r, struct err *e)
 	}
 	reply_ok_word(out, r->id,
 	    slice_str(health_status_word(health_of_all(s))));
+	return HANDLED;
+}
+
+static void
+fill_system(const struct server *s, struct metric_value *v)
+{
+	const struct system_sample *sample = &s->monitor.system.sample;
+	struct sched_stats sched;
+
+	sched_stats(s->sched, &sched);
+	v[METRIC_SYSTEM_status].word = status_word(s, HEALTH_SYSTEM);
+	v[METRIC_SYSTEM_cpu_usage].ratio = sample->cpu_usage;
+	v[METRIC_SYSTEM_memory_usage].ratio = sample->memory_usage;
+	v[METRIC_SYSTEM_disk_usage].ratio = sample->disk_usage;
+	v[METRIC_SYSTEM_active_operations].number = sched.inflight;
+	v[METRIC_SYSTEM_queue_depth].number = sched.pending;
+	v[METRIC_SYSTEM_total_agents].number = store_rules(s->store)->n;
+	v[METRIC_SYSTEM_active_agents].number = sched.busy_rules;
+	v[METRIC_SYSTEM_process_cpu_usage].ratio = sample->process_cpu_usage;
+	v[METRIC_SYSTEM_process_rss_bytes].number = sample->process_rss_bytes;
+	v[METRIC_SYSTEM_open_fds].number = sample->open_fds;
+	v[METRIC_SYSTEM_threads].number = sample->threads;
+	v[METRIC_SYSTEM_load1].ratio = sample->load1;
+	v[METRIC_SYSTEM_sampled_ns].ns = sample->sampled_ns;
+}
+
+int
+cmd_health_system(struct conn *c, const struct request *r, struct err *e)
+{
+	(void)e;
+	system_refresh(&c->server->monitor.system);
+	return reply_pairs(c, r, METRIC_SECTION_SYSTEM, fill_system);
+}
+
+/* p50, p99 and max of a window, as three metrics. */
+static void
+fill_window(struct metric_value *v, const struct window *w)
+{
+	struct histogram h;
+
+	window_sum(w, os->mono_ns(), &h);
+	v[0].number = histogram_quantile(&h, 0.5);
+	v[1].number = histogram_quantile(&h, 0.99);
+	v[2].number = h.max;
+}
+
+static void
+fill_scheduler(const struct server *s, struct metric_value *v)
+{
+	const struct pace *pace = &s->monitor.pace;
+	struct sched_stats sched;
+	int64_t next_ns;
+
+	sched_stats(s->sched, &sched);
+	v[METRIC_SCHEDULER_status].word = status_word(s, HEALTH_SCHEDULER);
+	v[METRIC_SCHEDULER_framerate].number = s->config->database_framerate;
+	v[METRIC_SCHEDULER_frames_total].number = sched.frames;
+	v[METRIC_SCHEDULER_frames_late].number = sched.late_frames;
+	v[METRIC_SCHEDULER_triggered_total].number = pace->triggered;
+	v[METRIC_SCHEDULER_executed_total].number = pace->executed;
+	v[METRIC_SCHEDULER_failed_total].number = pace->failed;
+	v[METRIC_SCHEDULER_retried_total].number = pace->retried;
+	v[METRIC_SCHEDULER_missed_total].number = pace->missed;
+	if (jobs_next_due(store_jobs(s->store), &next_ns))
+		v[METRIC_SCHEDULER_next_due_ns].ns = next_ns;
+	fill_window(&v[METRIC_SCHEDULER_trigger_lateness_us_p50],
+	    &pace->lateness_us);
+	fill_window(&v[METRIC_SCHEDULER_queue_wait_us_p50],
+	    &pace->queue_wait_us);
+}
+
+int
+cmd_health_scheduler(struct conn *c, const struct request *r, struct err *e)
+{
+	(void)e;
+	return reply_pairs(c, r, METRIC_SECTION_SCHEDULER, fill_scheduler);
+}
+
+static double
+quotient(uint64_t a, uint64_t b)
+{
+	return b == 0 ? 0 : (double)a / (double)b;
+}
+
+static void
+fill_storage(const struct server *s, struct metric_value *v)
+{
+	const struct store_stats *stats = store_stats(s->store);
+	const struct store_recovery *recovery = &s->recovery;
+
+	v[METRIC_STORAGE_status].word = status_word(s, HEALTH_STORAGE);
+	v[METRIC_STORAGE_persistence].word = persistence_word(s);
+	v[METRIC_STORAGE_appended_records_total].number = stats->records;
+	v[METRIC_STORAGE_appended_bytes_total].number = stats->bytes;
+	v[METRIC_STORAGE_commits_total].number = stats->commits;
+	fill_window(&v[METRIC_STORAGE_commit_us_p50], &s->monitor.commit_us);
+	v[METRIC_STORAGE_group_size_mean].ratio =
+	    quotient(stats->records, stats->commits);
+	v[METRIC_STORAGE_logfile_bytes].number = (uint64_t)stats->log_bytes;
+	v[METRIC_STORAGE_base_bytes].number = (uint64_t)stats->image_bytes;
+	v[METRIC_STORAGE_compression].word =
+	    compression_word[stats->compression];
+	v[METRIC_STORAGE_compression_last_ns].ns = stats->compression_ended_ns;
+	v[METRIC_STORAGE_compression_last_ms].ns = stats->compression_ns;
+	v[METRIC_STORAGE_compression_ratio].ratio =
+	    quotient((uint64_t)stats->fold.input_bytes,
+		(uint64_t)stats->fold.image_bytes);
+	v[METRIC_STORAGE_recovered_records].number = recovery->records;
+	v[METRIC_STORAGE_recovery_ms].ns = recovery->duration_ns;
+	v[METRIC_STORAGE_discarded_bytes].number =
+	    (uint64_t)recovery->discarded_bytes;
+	v[METRIC_STORAGE_last_error].word =
+	    stats->last_error[0] == '\0' ? NULL : stats->last_error;
+	v[METRIC_STORAGE_backend_status].word =
+	    stats->failing ? "failed" : "connected";
+}
+
+int
+cmd_health_storage(struct conn *c, const struct request *r, struct err *e)
+{
+	(void)e;
+	return reply_pairs(c, r, METRIC_SECTION_STORAGE, fill_storage);
+}
+
+static void
+fill_protocol(const struct server *s, struct metric_value *v)
+{
+	const struct traffic *t = s->traffic;
+	int64_t now_ns = os->mono_ns();
+	struct traffic_total total;
+	const struct histogram *us = &total.latency_us;
+
+	traffic_sum(t, now_ns, &total);
+	v[METRIC_PROTOCOL_status].word = status_word(s, HEALTH_PROTOCOL);
+	v[METRIC_PROTOCOL_connections].number = s->conns.n;
+	v[METRIC_PROTOCOL_connections_total].number = s->conns_total;
+	v[METRIC_PROTOCOL_connections_refused].number = s->conns_refused;
+	v[METRIC_PROTOCOL_requests_total].number = total.requests;
+	v[METRIC_PROTOCOL_errors_total].number = total.errors;
+	v[METRIC_PROTOCOL_requests_per_second].ratio =
+	    (double)rate_sum(&t->requests, now_ns) / RATE_SECONDS;
+	v[METRIC_PROTOCOL_bytes_in].number = t->bytes_in;
+	v[METRIC_PROTOCOL_bytes_out].number = t->bytes_out;
+	v[METRIC_PROTOCOL_latency_us_p50].number = histogram_quantile(us, 0.5);
+	v[METRIC_PROTOCOL_latency_us_p95].number = histogram_quantile(us, 0.95);
+	v[METRIC_PROTOCOL_latency_us_p99].number = histogram_quantile(us, 0.99);
+	v[METRIC_PROTOCOL_latency_us_max].number = us->max;
+	v[METRIC_PROTOCOL_auth_failures_total].number = t->auth_failures_total;
+	v[METRIC_PROTOCOL_rate_limited_total].number = t->rate_limited;
+}
+
+/* A row for each first word. */
+static void
+put_commands(struct buf *out, struct slice id, const struct traffic *t)
+{
+	for (int i = 0; i < CMD_COUNT; i++) {
+		const struct traffic_word *word = &t->word[i];
+		struct metric_value v[METRIC_COUNT];
+		struct metric_value quantile[3];
+		char name[TRAFFIC_WORD_MAX];
+
+		if (t->first[i] != i)
+			continue;
+		fill_window(quantile, &word->latency_us);
+		traffic_word_name(i, name);
+		v[METRIC_COMMAND_command].word = "command";
+		v[METRIC_COMMAND_name].word = name;
+		v[METRIC_COMMAND_requests].number = word->requests;
+		v[METRIC_COMMAND_errors].number = word->errors;
+		v[METRIC_COMMAND_latency_us_p50] = quantile[0];
+		v[METRIC_COMMAND_latency_us_p99] = quantile[1];
+		metric_put_row(out, id, METRIC_SECTION_COMMAND, v);
+	}
+}
+
+int
+cmd_health_protocol(struct conn *c, const struct request *r, struct err *e)
+{
+	struct metric_value v[METRIC_COUNT] = { 0 };
+	struct buf *out = conn_reply(c);
+
+	(void)e;
+	traffic_settle(c->server->traffic);
+	fill_protocol(c->server, v);
+	metric_put_pairs(out, r->id, METRIC_SECTION_PROTOCOL, v);
+	put_commands(out, r->id, c->server->traffic);
+	reply_ok(out, r->id);
 	return HANDLED;
 }
 

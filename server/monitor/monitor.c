@@ -15,6 +15,7 @@ on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	task_begin(task);
 	/* In this order: samples, alerts from them, history of both, events. */
+	system_look(&m->system);
 	rollup_task_poll(&m->history);
 	watch_health(m->server);
 	task_end(task, false);
@@ -27,6 +28,10 @@ monitor_init(struct monitor *m, struct server *s)
 	m->server = s;
 	ev_init(&m->poll, on_poll);
 	m->poll.data = m;
+	system_init(&m->system, "/proc",
+	    s->config->database_persistence == PERSISTENCE_MEMORY
+		? NULL
+		: s->config->database_logfile_path);
 }
 
 int
@@ -40,6 +45,7 @@ monitor_start(struct monitor *m)
 {
 	const struct config *c = m->server->config;
 
+	system_look(&m->system); /* use of the processor counts from here */
 	rollup_task_start(&m->history);
 	if (!c->health_polling_enabled)
 		return;

@@ -9,6 +9,7 @@
  *	pace          executions, and how late they are
  *	rollup        what happened by hour and by day, durable
  *	traffic       requests, their errors and latencies
+ *	system        the machine and the process
  *
  * Main thread.
  */
@@ -25,6 +26,7 @@
 #include "pace.h"
 #include "rollup_task.h"
 #include "sched.h"
+#include "system.h"
 
 struct server;
 
@@ -34,6 +36,7 @@ struct monitor {
 	struct task tasks[TASK_COUNT];
 	struct pace pace;
 	struct window commit_us;
+	struct system system;
 	struct rollup_task history;
 };
 

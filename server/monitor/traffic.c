@@ -8,16 +8,28 @@
 
 static_assert(CMD_COUNT < 1 << TRAFFIC_STAMP_BITS, "a stamp holds a command");
 
+void
+traffic_word_name(int command, char name[TRAFFIC_WORD_MAX])
+{
+	const char *words = commands[command].words;
+	size_t n = strcspn(words, " ");
+
+	assert(n < TRAFFIC_WORD_MAX);
+	memcpy(name, words, n);
+	name[n] = '\0';
+}
+
 /* The first row with the same first word. */
 static int
 first_row(int command)
 {
-	size_t n = strcspn(commands[command].words, " ");
-	int i = 0;
+	char name[TRAFFIC_WORD_MAX], other[TRAFFIC_WORD_MAX];
+	int i = -1;
 
-	while (strncmp(commands[i].words, commands[command].words, n) != 0 ||
-	    strcspn(commands[i].words, " ") != n)
-		i++;
+	traffic_word_name(command, name);
+	do
+		traffic_word_name(++i, other);
+	while (strcmp(name, other) != 0);
 	return i;
 }
 

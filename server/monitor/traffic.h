@@ -23,6 +23,7 @@
 #define TRAFFIC_NO_COMMAND CMD_COUNT
 
 #define TRAFFIC_STAMP_BITS 8
+#define TRAFFIC_WORD_MAX 16
 #define TRAFFIC_RUNS 64
 
 struct traffic_word {
@@ -50,6 +51,9 @@ struct traffic {
 	unsigned n_runs;
 	struct traffic_run run[TRAFFIC_RUNS];
 };
+
+/* The first word of a command, terminated. */
+void traffic_word_name(int command, char name[TRAFFIC_WORD_MAX]);
 
 struct traffic *traffic_new(void); /* NULL: out of memory */
 void traffic_free(struct traffic *t);

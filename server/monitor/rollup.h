@@ -10,8 +10,8 @@
  *
  * Bounds: ROLLUP_SOURCES_MAX sources. When there are more, a new one takes the
  * place of the one that has been silent the longest, if it has been for a day,
- * or else has no history. In memory a source takes 3 KiB, and its entries at
- * most 60 KiB: 19 KiB for hours, the rest for days.
+ * or else has no history. In memory a source takes 3 KiB and its entries at
+ * most 50 KiB, those of the system 90: about 55 MiB in all.
  */
 #ifndef MONITOR_ROLLUP_H
 #define MONITOR_ROLLUP_H

@@ -98,5 +98,13 @@ rollup_task_finish(struct rollup_task *t)
 void
 rollup_task_fini(struct rollup_task *t)
 {
+	struct server *s = t->timer.data;
+
+	if (t->rollup == NULL)
+		return;
+	if (!t->finished) { /* there was no time: as much as goes at once */
+		(void)rollup_save(t->rollup);
+		store_kick(s->store);
+	}
 	rollup_free(t->rollup);
 }

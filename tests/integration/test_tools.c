@@ -290,7 +290,8 @@ test_json(void **state)
 	assert_int_equal(t.status, 0);
 	for (line = strtok_r(t.out, "\n", &save); line != NULL;
 	     line = strtok_r(NULL, "\n", &save), n++) {
-		json_t *o = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+		json_t *o = json_loads(line,
+		    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 
 		assert_non_null(o);
 		assert_true(n < sizeof(expected) / sizeof(expected[0]));

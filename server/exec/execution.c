@@ -141,6 +141,15 @@ execution_cancel(struct execution *x, bool force)
 		stop(x, RUN_CANCELLED, force);
 }
 
+static void
+stopped(struct run *run)
+{
+	run->answered = false; /* to the stop, if at all */
+	(void)run_explain(run, "%s",
+	    run->outcome == RUN_TIMEOUT ? "did not end within its timeout"
+					: "cancelled");
+}
+
 void
 execution_end(struct execution *x, bool success)
 {
@@ -149,9 +158,6 @@ execution_end(struct execution *x, bool success)
 	if (run->outcome == RUN_NONE)
 		run->outcome = success ? RUN_SUCCESS : RUN_FAILURE;
 	else
-		(void)run_explain(run, "%s",
-		    run->outcome == RUN_TIMEOUT
-			? "did not end within its timeout"
-			: "cancelled");
+		stopped(run);
 	settle(x);
 }

@@ -45,7 +45,7 @@ struct run {
 	/* The result, by the processor. */
 	enum run_outcome outcome;
 	int exit; /* exit status, 128 + signal, HTTP code, or RUN_EXIT_NONE */
-	bool answered; /* what it called has said something, if only no */
+	bool answered; /* what it called has answered in full, if only no */
 	int64_t started_ns;
 	int64_t ended_ns;
 	char reason[RUN_REASON_MAX]; /* why it failed, for the log; or "" */

@@ -116,10 +116,8 @@ judge(struct transfer *t, CURLcode rc)
 	long code = 0;
 
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
-	if (code >= 200 && code <= 999) {
+	if (code >= 200 && code <= 999)
 		run->exit = (int)code;
-		run->answered = true;
-	}
 	if (rc == CURLE_WRITE_ERROR && t->cut) {
 		note_cut(t);
 		rc = CURLE_OK;
@@ -128,6 +126,7 @@ judge(struct transfer *t, CURLcode rc)
 		explain(t, rc);
 		return false;
 	}
+	run->answered = true;
 	if (is_success(run->spec, (int)code))
 		return true;
 	(void)run_explain(run, "HTTP %ld%s", code,

@@ -460,6 +460,18 @@ read_watch(struct request *r, struct err *e)
 }
 
 static int
+read_integration_set(struct request *r, struct err *e)
+{
+	struct request_integration_set *s = &r->u.integration_set;
+
+	s->integration = r->args[0];
+	if (!token_is_identifier(s->integration, "integration", e))
+		return -1;
+	s->probe = rule_spec_parse_probe(r->args + 1, r->n_args - 1, e);
+	return s->probe == NULL ? -1 : 0;
+}
+
+static int
 read_name(struct request *r, const char *what, struct err *e)
 {
 	r->u.name = r->args[0];
@@ -482,6 +494,8 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 		return read_output(r, e);
 	case CMD_RULE_SET:
 		return read_rule_set(r, e);
+	case CMD_INTEGRATION_SET:
+		return read_integration_set(r, e);
 	case CMD_HEALTH_HISTORY:
 		return read_health_history(r, e);
 	case CMD_WATCH:
@@ -498,6 +512,9 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 	case CMD_REMOVERULE:
 	case CMD_HEALTH_AGENT:
 		return read_name(r, "rule", e);
+	case CMD_HEALTH_INTEGRATION:
+	case CMD_INTEGRATION_REMOVE:
+		return read_name(r, "integration", e);
 	case CMD_EXECUTIONS:
 	case CMD_LISTRULES:
 		if (r->n_args == 0)
@@ -519,10 +536,18 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 void
 request_clear(struct request *r)
 {
-	if (r->command == NULL || r->command->id != CMD_RULE_SET)
+	struct rule_spec **spec;
+
+	if (r->command == NULL)
 		return;
-	rule_spec_unref(r->u.rule_set.spec);
-	r->u.rule_set.spec = NULL;
+	if (r->command->id == CMD_RULE_SET)
+		spec = &r->u.rule_set.spec;
+	else if (r->command->id == CMD_INTEGRATION_SET)
+		spec = &r->u.integration_set.probe;
+	else
+		return;
+	rule_spec_unref(*spec);
+	*spec = NULL;
 }
 
 /* --- raw lines --- */

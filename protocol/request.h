@@ -105,6 +105,11 @@ struct request_rule_set {
 	struct rule_spec *spec; /* one reference, see request_clear */
 };
 
+struct request_integration_set {
+	struct slice integration;
+	struct rule_spec *probe; /* one reference, see request_clear */
+};
+
 struct request {
 	struct slice id;	       /* "-" when the line had no valid one */
 	const struct command *command; /* NULL when unknown */
@@ -119,11 +124,13 @@ struct request {
 		struct request_cancel cancel;
 		struct request_output output;
 		struct request_rule_set rule_set;
+		struct request_integration_set integration_set;
 		struct request_watch watch;
 		struct request_health_history health_history;
 		/* The one identifier: GET, INFO, REMOVE, RUN, RULE GET, RULE
 		 * OPTIONS (its pairs are args from 1 on), RULE PAUSE, RULE
-		 * RESUME, REMOVERULE, HEALTH AGENT. */
+		 * RESUME, REMOVERULE, HEALTH AGENT, HEALTH INTEGRATION,
+		 * INTEGRATION REMOVE. */
 		struct slice name;
 		/* AUTH secret, PING word, EXECUTIONS and LISTRULES
 		 * prefix, BACKUP path, UNWATCH request id; ptr NULL when not

@@ -21,7 +21,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "agents.h"
 #include "conn.h"
 #include "dispatch.h"
 #include "listener.h"
@@ -109,10 +108,19 @@ observe(void *ctx, const struct sched_event *event)
 }
 
 static void
+rule_changed(void *ctx, const struct rule *rule)
+{
+	struct server *s = ctx;
+
+	monitor_rule_changed(&s->monitor, rule);
+}
+
+static void
 rule_removed(void *ctx, struct rule *rule)
 {
-	(void)ctx;
-	agents_forget(rule);
+	struct server *s = ctx;
+
+	monitor_rule_removed(&s->monitor, rule);
 }
 
 static uint64_t
@@ -198,6 +206,10 @@ on_processor_wake(struct ev_loop *loop, ev_async *w, int revents)
 	(void)loop;
 	(void)revents;
 	while (processor_take(s->processor, &event)) {
+		if (event.kind == RUN_PROBED) {
+			probing_ended(s, event.run);
+			continue;
+		}
 		if (event.kind == RUN_FINISHED)
 			outputs_keep(s->outputs, event.run);
 		sched_run_event(s->sched, &event);
@@ -506,6 +518,7 @@ open_scheduler(struct server *s, struct err *e)
 		.cancel = cancel_run,
 		.random = random_number,
 		.observe = observe,
+		.rule_changed = rule_changed,
 		.rule_removed = rule_removed,
 		.ctx = s,
 	};

@@ -14,7 +14,9 @@ handler cmd_stat, cmd_health;
 handler cmd_health_system, cmd_health_scheduler, cmd_health_storage;
 handler cmd_health_protocol, cmd_health_background, cmd_health_sandbox;
 handler cmd_health_agents, cmd_health_agent;
+handler cmd_health_integrations, cmd_health_integration;
 handler cmd_health_history;
+handler cmd_integration_set, cmd_integration_remove, cmd_integration_list;
 handler cmd_watch, cmd_unwatch;
 handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
 
@@ -30,6 +32,9 @@ struct rule *rule_find(struct conn *c, struct slice id, struct err *e);
 /* Answer with a list that may have a row for each rule below a prefix. */
 int rules_list(struct conn *c, struct slice id, struct slice prefix,
     listing_row *row, struct err *e);
+/* The integration a request names; NULL with *e. */
+struct integration *integration_find(struct conn *c, struct slice id,
+    struct err *e);
 /* Append the word for how a run ended. */
 void put_exit(struct buf *out, const struct record_run *run);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "health.h"
+#include "integration_health.h"
 #include "metric.h"
 #include "os.h"
 #include "reply.h"
@@ -112,6 +113,9 @@ fill_system(const struct server *s, struct metric_value *v)
 	v[METRIC_SYSTEM_queue_depth].number = sched.pending;
 	v[METRIC_SYSTEM_total_agents].number = store_rules(s->store)->n;
 	v[METRIC_SYSTEM_active_agents].number = sched.busy_rules;
+	v[METRIC_SYSTEM_total_integrations].number =
+	    integrations_count(s->monitor.integrations);
+	v[METRIC_SYSTEM_healthy_integrations].number = integrations_healthy(s);
 	v[METRIC_SYSTEM_process_cpu_usage].ratio = sample->process_cpu_usage;
 	v[METRIC_SYSTEM_process_rss_bytes].number = sample->process_rss_bytes;
 	v[METRIC_SYSTEM_open_fds].number = sample->open_fds;

@@ -71,10 +71,14 @@ check_source(struct conn *c, const struct request_health_history *q,
 	case HISTORY_AGENT:
 		return rule_find(c, q->id, e) == NULL ? -1 : 0;
 	case HISTORY_INTEGRATION:
-		if (rollup_knows(c->server->monitor.history.rollup, q->source,
-			q->id))
+		if (integration_find(c, q->id, e) != NULL)
 			return 0;
-		return err_set(e, ERR_NOT_FOUND, "no such integration");
+		/* Its history may still be there. */
+		return e->code == ERR_NOT_FOUND &&
+			rollup_knows(c->server->monitor.history.rollup,
+			    q->source, q->id)
+		    ? 0
+		    : -1;
 	default:
 		return 0;
 	}

@@ -6,6 +6,15 @@
 #include "tstamp.h"
 
 static void
+schedule_polls(struct monitor *m)
+{
+	int64_t interval = m->server->config->health_polling_interval;
+
+	task_schedule(&m->tasks[TASK_HEALTH_POLL], interval);
+	task_schedule(&m->tasks[TASK_INTEGRATION_PROBE], interval);
+}
+
+static void
 on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct monitor *m = w->data;
@@ -14,12 +23,13 @@ on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	task_begin(task);
+	probing_poll(m->server);
 	/* In this order: samples, alerts from them, history of both, events. */
 	system_look(&m->system);
 	rollup_task_poll(&m->history);
 	watch_health(m->server);
 	task_end(task, false);
-	task_schedule(task, m->server->config->health_polling_interval);
+	schedule_polls(m);
 }
 
 void
@@ -37,7 +47,11 @@ monitor_init(struct monitor *m, struct server *s)
 int
 monitor_open(struct monitor *m, struct err *e)
 {
-	return rollup_task_open(&m->history, m->server, e);
+	if (rollup_task_open(&m->history, m->server, e) == -1)
+		return -1;
+	m->integrations = integrations_new(m->server->store, m->history.rollup,
+	    m->server->config->health_probe_timeout, e);
+	return m->integrations == NULL ? -1 : 0;
 }
 
 void
@@ -51,7 +65,7 @@ monitor_start(struct monitor *m)
 		return;
 	m->poll.repeat = (double)c->health_polling_interval / NS_PER_S;
 	ev_timer_again(m->server->loop, &m->poll);
-	task_schedule(&m->tasks[TASK_HEALTH_POLL], c->health_polling_interval);
+	schedule_polls(m);
 }
 
 bool
@@ -63,6 +77,7 @@ monitor_save(struct monitor *m)
 void
 monitor_fini(struct monitor *m)
 {
+	integrations_free(m->integrations);
 	rollup_task_fini(&m->history);
 	agents_fini(m->server);
 }
@@ -72,7 +87,24 @@ monitor_observe(struct monitor *m, const struct sched_event *event)
 {
 	agents_observe(m->server, event);
 	pace_observe(&m->pace, event, os->mono_ns());
+	if (event->kind == SCHED_ENDED && event->spec != NULL &&
+	    event->run != NULL)
+		integrations_called(m->integrations, event->spec, event->run,
+		    os->mono_ns());
 	watch_execution(m->server, event);
+}
+
+void
+monitor_rule_changed(struct monitor *m, const struct rule *rule)
+{
+	integrations_rule_changed(m->integrations, rule);
+}
+
+void
+monitor_rule_removed(struct monitor *m, struct rule *rule)
+{
+	agents_forget(rule);
+	integrations_rule_removed(m->integrations, rule);
 }
 
 void

@@ -10,6 +10,8 @@
  *	rollup        what happened by hour and by day, durable
  *	traffic       requests, their errors and latencies
  *	system        the machine and the process
+ *	integrations  how calls of other systems go
+ *	probing       looking after those that are set
  *
  * Main thread.
  */
@@ -22,8 +24,10 @@
 
 #include "background.h"
 #include "err.h"
+#include "integrations.h"
 #include "metrics.h"
 #include "pace.h"
+#include "probing.h"
 #include "rollup_task.h"
 #include "sched.h"
 #include "system.h"
@@ -38,6 +42,8 @@ struct monitor {
 	struct window commit_us;
 	struct system system;
 	struct rollup_task history;
+	struct integrations *integrations; /* owned */
+	struct probing probing;
 };
 
 void monitor_init(struct monitor *m, struct server *s);
@@ -51,8 +57,10 @@ void monitor_start(struct monitor *m);
 bool monitor_save(struct monitor *m);
 void monitor_fini(struct monitor *m);
 
-/* For struct sched_options: fans an event out to all that want it. */
+/* For struct sched_options: fan out to all that want to know. */
 void monitor_observe(struct monitor *m, const struct sched_event *event);
+void monitor_rule_changed(struct monitor *m, const struct rule *rule);
+void monitor_rule_removed(struct monitor *m, struct rule *rule);
 /* For struct store_options. */
 void monitor_committed(struct monitor *m, int64_t took_ns);
 

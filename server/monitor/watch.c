@@ -10,6 +10,7 @@
 #include "agents.h"
 #include "conn.h"
 #include "health.h"
+#include "integration_health.h"
 #include "os.h"
 #include "reply.h"
 #include "run.h"
@@ -295,6 +296,31 @@ watch_agents(struct server *s)
 	}
 }
 
+static bool
+watched_visible(const struct conn *c, struct slice subject)
+{
+	const struct server *s = c->server;
+
+	return integration_visible(s, c->token,
+	    integrations_find(s->monitor.integrations, subject));
+}
+
+static void
+watch_integrations(struct server *s)
+{
+	const struct integration *i;
+	uint32_t slot = 0;
+
+	while (
+	    (i = integrations_next(s->monitor.integrations, &slot)) != NULL) {
+		struct buf *row = watch_begin(s, WATCH_HEALTH);
+
+		reply_str(row, "integration");
+		integration_put_words(row, s, i);
+		watch_end(s, integration_id(i), watched_visible);
+	}
+}
+
 void
 watch_health(struct server *s)
 {
@@ -310,4 +336,5 @@ watch_health(struct server *s)
 		watch_end(s, word, everybody);
 	}
 	watch_agents(s);
+	watch_integrations(s);
 }

@@ -101,7 +101,10 @@ void
 hold_rule_changed(void *ctx, struct rule *rule)
 {
 	struct rule_state *state = rule->runtime;
+	const struct sched *s = ctx;
 
+	if (s->options.rule_changed != NULL)
+		s->options.rule_changed(s->options.ctx, rule);
 	if (state == NULL)
 		return;
 	adopt(state, rule);

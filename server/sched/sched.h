@@ -65,7 +65,8 @@ struct sched_options {
 	uint64_t (*random)(void *ctx);
 	/* May be NULL. Must not call the scheduler. */
 	void (*observe)(void *ctx, const struct sched_event *event);
-	/* A rule is about to be freed; likewise. */
+	/* A rule has been set, is about to be freed; likewise. */
+	void (*rule_changed)(void *ctx, const struct rule *rule);
 	void (*rule_removed)(void *ctx, struct rule *rule);
 	void *ctx;
 };

@@ -108,6 +108,7 @@ test_defaults(void **state)
 		{ "agents.max_sessions", "100" },
 		{ "health.polling_enabled", "1" },
 		{ "health.polling_interval", "30s" },
+		{ "health.probe_timeout", "10s" },
 		{ "alerts.cpu_warning", "80" },
 		{ "alerts.cpu_critical", "90" },
 		{ "alerts.memory_warning", "80" },

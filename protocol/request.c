@@ -472,6 +472,24 @@ read_integration_set(struct request *r, struct err *e)
 }
 
 static int
+read_alert_list(struct request *r, struct err *e)
+{
+	r->u.all = r->n_args == 1;
+	if (r->n_args == 1 && !token_is_word(r->args[0], "ALL"))
+		return err_quote(e, ERR_INVALID, r->args[0], "unknown option");
+	return 0;
+}
+
+static int
+read_alert_ack(struct request *r, struct err *e)
+{
+	if (token_u64(r->args[0], UINT64_MAX, &r->u.number) == -1)
+		return err_quote(e, ERR_INVALID, r->args[0],
+		    "invalid alert id");
+	return 0;
+}
+
+static int
 read_name(struct request *r, const char *what, struct err *e)
 {
 	r->u.name = r->args[0];
@@ -496,6 +514,10 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 		return read_rule_set(r, e);
 	case CMD_INTEGRATION_SET:
 		return read_integration_set(r, e);
+	case CMD_ALERT_LIST:
+		return read_alert_list(r, e);
+	case CMD_ALERT_ACK:
+		return read_alert_ack(r, e);
 	case CMD_HEALTH_HISTORY:
 		return read_health_history(r, e);
 	case CMD_WATCH:

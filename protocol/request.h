@@ -132,6 +132,8 @@ struct request {
 		 * RESUME, REMOVERULE, HEALTH AGENT, HEALTH INTEGRATION,
 		 * INTEGRATION REMOVE. */
 		struct slice name;
+		bool all;	 /* ALERT LIST: those cleared too */
+		uint64_t number; /* ALERT ACK: the alert */
 		/* AUTH secret, PING word, EXECUTIONS and LISTRULES
 		 * prefix, BACKUP path, UNWATCH request id; ptr NULL when not
 		 * given. */

@@ -135,6 +135,39 @@ assign(struct config *c, enum config_id id, struct slice raw,
 	return 0;
 }
 
+int
+config_normalize(enum config_id id, struct slice value, struct buf *out,
+    struct err *e)
+{
+	const struct config_key *k = &keys[id];
+	union config_value v;
+
+	if (config_value_parse(k, value, &v, e) == -1) {
+		struct err reason = *e;
+
+		return err_set(e, reason.code, "%s: %s", k->name, reason.msg);
+	}
+	config_value_put(k, &v, out);
+	config_value_clear(k->type, &v);
+	return out->failed ? err_nomem(e) : 0;
+}
+
+void
+config_adopt(struct config *c, const struct config *other, enum config_id from,
+    enum config_id to)
+{
+	for (int i = (int)from; i <= (int)to; i++) {
+		const struct config_key *k = &keys[i];
+
+		assert(k->type == TYPE_COUNT || k->type == TYPE_DECIMAL);
+		if (c->origin[i].source == CONFIG_FROM_COMMAND)
+			continue;
+		memcpy(field_of(c, k), value_of(other, k),
+		    config_value_size(k->type));
+		c->origin[i] = other->origin[i];
+	}
+}
+
 /* ---- The sources ---- */
 
 int

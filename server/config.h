@@ -94,6 +94,13 @@ int config_set_pair(struct config *c, const char *pair, struct err *e);
  * an unknown key. */
 int config_set(struct config *c, struct slice name, struct slice value,
     enum config_source source, struct err *e);
+/* Append a value of a key as config_put_value shows it, if it is one. */
+int config_normalize(enum config_id id, struct slice value, struct buf *out,
+    struct err *e);
+/* Take over the keys from ... to of another configuration, but for those that
+ * a command has set. Numbers only. */
+void config_adopt(struct config *c, const struct config *other,
+    enum config_id from, enum config_id to);
 /* What only holds across keys. */
 int config_check(const struct config *c, struct err *e);
 

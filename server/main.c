@@ -19,7 +19,7 @@ fail(const struct err *e, int exit_code)
 }
 
 static int
-serve(const struct options *o, const struct config *c)
+serve(const struct options *o, struct config *c)
 {
 	struct server s;
 	struct err e;

@@ -21,6 +21,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "agents.h"
+#include "alert.h"
 #include "conn.h"
 #include "dispatch.h"
 #include "listener.h"
@@ -414,6 +416,7 @@ server_reload(struct server *s, struct err *e)
 	}
 	log_setup((enum log_level)c.log_level, (enum log_format)c.log_format,
 	    STDERR_FILENO);
+	config_adopt(s->config, &c, THRESHOLD_FIRST, THRESHOLD_LAST);
 	config_fini(&c);
 	if (auth != NULL)
 		adopt_auth(s, auth);
@@ -634,7 +637,7 @@ server_check(const struct config *c, struct err *e)
 }
 
 int
-server_init(struct server *s, const struct options *o, const struct config *c,
+server_init(struct server *s, const struct options *o, struct config *c,
     struct err *e)
 {
 	memset(s, 0, sizeof(*s));

@@ -37,8 +37,8 @@ struct conn_list {
 struct server {
 	struct ev_loop *loop;
 	const struct options *options; /* for reading all again */
-	const struct config *config;
-	struct auth *auth; /* NULL: every client is admin */
+	struct config *config;	       /* its [alerts] can change */
+	struct auth *auth;	       /* NULL: every client is admin */
 	struct store *store;
 	struct sched *sched;
 	struct processor *processor;
@@ -101,8 +101,8 @@ int server_check(const struct config *c, struct err *e);
  * Build everything from the configuration and recover the log. 0; or -1 with
  * the exit code in s->exit_code and *e, and server_fini to be called.
  */
-int server_init(struct server *s, const struct options *o,
-    const struct config *c, struct err *e);
+int server_init(struct server *s, const struct options *o, struct config *c,
+    struct err *e);
 /* Until a signal ends it; returns the exit code. */
 int server_run(struct server *s);
 void server_fini(struct server *s);

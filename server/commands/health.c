@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "alert.h"
 #include "health.h"
 #include "integration_health.h"
 #include "metric.h"
@@ -102,6 +103,7 @@ static void
 fill_system(const struct server *s, struct metric_value *v)
 {
 	const struct system_sample *sample = &s->monitor.system.sample;
+	const struct alerts_stats *alerts = alerts_stats(s->monitor.alerts);
 	struct sched_stats sched;
 
 	sched_stats(s->sched, &sched);
@@ -116,6 +118,10 @@ fill_system(const struct server *s, struct metric_value *v)
 	v[METRIC_SYSTEM_total_integrations].number =
 	    integrations_count(s->monitor.integrations);
 	v[METRIC_SYSTEM_healthy_integrations].number = integrations_healthy(s);
+	v[METRIC_SYSTEM_alerts_critical].number =
+	    alerts->active[ALERT_CRITICAL];
+	v[METRIC_SYSTEM_alerts_warning].number = alerts->active[ALERT_WARNING];
+	v[METRIC_SYSTEM_alerts_info].number = alerts->active[ALERT_INFO];
 	v[METRIC_SYSTEM_process_cpu_usage].ratio = sample->process_cpu_usage;
 	v[METRIC_SYSTEM_process_rss_bytes].number = sample->process_rss_bytes;
 	v[METRIC_SYSTEM_open_fds].number = sample->open_fds;

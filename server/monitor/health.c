@@ -1,5 +1,8 @@
 #include "health.h"
 
+#include "alert.h"
+#include "server.h"
+
 static const char *const section_words[HEALTH_SECTION_COUNT] = {
 	[HEALTH_SYSTEM] = "system",
 	[HEALTH_SCHEDULER] = "scheduler",
@@ -34,9 +37,7 @@ health_status_word(enum health_status status)
 enum health_status
 health_of(const struct server *s, enum health_section section)
 {
-	(void)s;
-	(void)section;
-	return HEALTH_HEALTHY;
+	return alerts_status(s->monitor.alerts, section);
 }
 
 enum health_status

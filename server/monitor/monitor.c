@@ -1,6 +1,7 @@
 #include "monitor.h"
 
 #include "agents.h"
+#include "alert.h"
 #include "os.h"
 #include "server.h"
 #include "tstamp.h"
@@ -26,6 +27,7 @@ on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 	probing_poll(m->server);
 	/* In this order: samples, alerts from them, history of both, events. */
 	system_look(&m->system);
+	conditions_poll(&m->conditions, m->server);
 	rollup_task_poll(&m->history);
 	watch_health(m->server);
 	task_end(task, false);
@@ -44,10 +46,24 @@ monitor_init(struct monitor *m, struct server *s)
 		: s->config->database_logfile_path);
 }
 
+static void
+on_alert(void *ctx, enum alert_event event, const struct alert *a)
+{
+	watch_alert(ctx, event, a);
+}
+
 int
 monitor_open(struct monitor *m, struct err *e)
 {
-	if (rollup_task_open(&m->history, m->server, e) == -1)
+	const struct alerts_options o = {
+		.config = m->server->config,
+		.store = m->server->store,
+		.tell = on_alert,
+		.ctx = m->server,
+	};
+
+	if (rollup_task_open(&m->history, m->server, e) == -1 ||
+	    (m->alerts = alerts_new(&o, e)) == NULL)
 		return -1;
 	m->integrations = integrations_new(m->server->store, m->history.rollup,
 	    m->server->config->health_probe_timeout, e);
@@ -80,6 +96,7 @@ monitor_fini(struct monitor *m)
 	integrations_free(m->integrations);
 	rollup_task_fini(&m->history);
 	agents_fini(m->server);
+	alerts_free(m->alerts);
 }
 
 void

@@ -6,6 +6,8 @@
  *	background    tasks that come again
  *	health        sections and their status
  *	agents        how the executions of each rule go
+ *	alert         what is wrong, and who has taken note
+ *	conditions    what is judged to be wrong
  *	pace          executions, and how late they are
  *	rollup        what happened by hour and by day, durable
  *	traffic       requests, their errors and latencies
@@ -23,6 +25,7 @@
 #include <stdint.h>
 
 #include "background.h"
+#include "conditions.h"
 #include "err.h"
 #include "integrations.h"
 #include "metrics.h"
@@ -44,6 +47,8 @@ struct monitor {
 	struct rollup_task history;
 	struct integrations *integrations; /* owned */
 	struct probing probing;
+	struct alerts *alerts;
+	struct conditions conditions;
 };
 
 void monitor_init(struct monitor *m, struct server *s);

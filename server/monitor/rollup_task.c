@@ -1,5 +1,6 @@
 #include "rollup_task.h"
 
+#include "alert.h"
 #include "os.h"
 #include "rollup.h"
 #include "server.h"
@@ -67,10 +68,14 @@ void
 rollup_task_look(const struct rollup_task *t, struct poll_sample *out)
 {
 	const struct server *s = t->timer.data;
+	const struct system_sample *sample = &s->monitor.system.sample;
 	struct sched_stats sched;
 
 	sched_stats(s->sched, &sched);
-	*out = (struct poll_sample){ .queue_depth = sched.pending,
+	*out = (struct poll_sample){ .cpu = sample->cpu_usage,
+		.memory = sample->memory_usage,
+		.queue_depth = sched.pending,
+		.alerts = alerts_active(s->monitor.alerts),
 		.status = health_of_all(s) };
 }
 

@@ -269,13 +269,16 @@ everybody(const struct conn *c, struct slice subject)
 	return true;
 }
 
+/* Of a rule that is gone, only who may see all is told. */
 static bool
 agent_visible(const struct conn *c, struct slice subject)
 {
 	const struct rule *rule =
 	    rules_find(store_rules(c->server->store), subject);
 
-	return in_namespace(c, subject) && in_namespace(c, rule_pattern(rule));
+	return in_namespace(c, subject) &&
+	    in_namespace(c,
+		rule == NULL ? slice_of("", 0) : rule_pattern(rule));
 }
 
 static void
@@ -300,9 +303,11 @@ static bool
 watched_visible(const struct conn *c, struct slice subject)
 {
 	const struct server *s = c->server;
+	const struct integration *i =
+	    integrations_find(s->monitor.integrations, subject);
 
-	return integration_visible(s, c->token,
-	    integrations_find(s->monitor.integrations, subject));
+	return i == NULL ? in_namespace(c, subject)
+			 : integration_visible(s, c->token, i);
 }
 
 static void
@@ -337,4 +342,36 @@ watch_health(struct server *s)
 	}
 	watch_agents(s);
 	watch_integrations(s);
+}
+
+static watch_visible_cb *
+visible_to(const struct alert *a)
+{
+	switch (alert_source_type(a)) {
+	case SOURCE_AGENT:
+		return agent_visible;
+	case SOURCE_INTEGRATION:
+		return watched_visible;
+	default:
+		return everybody;
+	}
+}
+
+bool
+alert_visible(const struct conn *c, const struct alert *a)
+{
+	return visible_to(a)(c, slice_str(a->source));
+}
+
+void
+watch_alert(struct server *s, enum alert_event event, const struct alert *a)
+{
+	struct buf *row;
+
+	if (!watch_wanted(s, WATCH_ALERTS))
+		return;
+	row = watch_begin(s, WATCH_ALERTS);
+	reply_str(row, alert_event_word(event));
+	alert_put_words(row, a);
+	watch_end(s, slice_str(a->source), visible_to(a));
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alert.h"
 #include "buf.h"
 #include "err.h"
 #include "request.h"
@@ -56,6 +57,11 @@ void watch_end(struct server *s, struct slice subject,
 
 /* What becomes of executions. */
 void watch_execution(struct server *s, const struct sched_event *event);
+/* What becomes of alerts; and whether the client may see one: that of an agent
+ * or an integration inside its namespace, or one about the server. */
+void watch_alert(struct server *s, enum alert_event event,
+    const struct alert *a);
+bool alert_visible(const struct conn *c, const struct alert *a);
 /* The status of each part and of each agent, on a poll. */
 void watch_health(struct server *s);
 

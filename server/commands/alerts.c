@@ -1,0 +1,151 @@
+/* ALERT LIST ACK THRESHOLDS SET, HEALTH ALERTS */
+#include "commands.h"
+
+#include <stdlib.h>
+
+#include "alert.h"
+#include "metric.h"
+#include "reply.h"
+#include "watch.h"
+
+/* ALERT LIST under way. */
+struct roll {
+	struct stream stream; /* first */
+	bool all;	      /* with those cleared */
+	bool begun;
+	struct alert_place at; /* the last one looked at */
+	char id[REQUEST_ID_MAX];
+};
+
+/* Looked at before others get their turn. */
+#define PIECE_LOOKS 256
+
+static bool
+more_alerts(struct conn *c, struct stream *st)
+{
+	struct roll *l = (struct roll *)(void *)st;
+	const struct alerts *alerts = c->server->monitor.alerts;
+
+	for (int i = 0; i < PIECE_LOOKS; i++) {
+		const struct alert *a =
+		    alerts_next(alerts, l->begun ? &l->at : NULL);
+
+		if (a == NULL) {
+			reply_ok(conn_reply(c), st->id);
+			return true;
+		}
+		l->begun = true;
+		l->at = alert_place(a);
+		if ((!l->all && a->cleared_ns != 0) || !alert_visible(c, a))
+			continue;
+		reply_begin(conn_reply(c), st->id);
+		alert_put_words(conn_reply(c), a);
+		reply_end(conn_reply(c));
+	}
+	return false;
+}
+
+static void
+roll_free(struct stream *st)
+{
+	free(st);
+}
+
+int
+cmd_alert_list(struct conn *c, const struct request *r, struct err *e)
+{
+	struct roll *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return err_nomem(e);
+	l->stream.more = more_alerts;
+	l->stream.free = roll_free;
+	memcpy(l->id, r->id.ptr, r->id.len);
+	l->stream.id = slice_of(l->id, r->id.len);
+	l->all = r->u.all;
+	conn_stream(c, &l->stream);
+	return HANDLED;
+}
+
+/* A tenant takes note of what is his; the server's alerts are for those who
+ * have all of it. */
+static bool
+may_acknowledge(const struct conn *c, const struct alert *a)
+{
+	switch (alert_source_type(a)) {
+	case SOURCE_AGENT:
+	case SOURCE_INTEGRATION:
+		return alert_visible(c, a);
+	default:
+		return c->token == NULL || c->token->namespace[0] == '\0';
+	}
+}
+
+int
+cmd_alert_ack(struct conn *c, const struct request *r, struct err *e)
+{
+	struct alerts *alerts = c->server->monitor.alerts;
+	struct store_waiter w = conn_waiter(c, r->id);
+	struct alert *a = alerts_find(alerts, r->u.number);
+
+	if (a == NULL)
+		return err_set(e, ERR_NOT_FOUND, "no such alert");
+	if (!may_acknowledge(c, a))
+		return err_set(e, ERR_DENIED,
+		    "the alert is outside namespace %s",
+		    auth_namespace_word(c->token));
+	if (store_busy(c->server->store, alert_slot(a), true)) {
+		conn_wait(c, alert_slot(a));
+		return WAIT;
+	}
+	return conn_asked(c, alerts_acknowledge(alerts, a, &w, e));
+}
+
+int
+cmd_alert_thresholds(struct conn *c, const struct request *r, struct err *e)
+{
+	struct buf *out = conn_reply(c);
+
+	(void)e;
+	for (int i = THRESHOLD_FIRST; i <= THRESHOLD_LAST; i++) {
+		reply_begin(out, r->id);
+		reply_str(out, threshold_name((enum config_id)i));
+		buf_add_byte(out, ' ');
+		config_put_value(c->server->config, (enum config_id)i, out);
+		reply_end(out);
+	}
+	reply_ok(out, r->id);
+	return HANDLED;
+}
+
+int
+cmd_alert_set(struct conn *c, const struct request *r, struct err *e)
+{
+	struct store_waiter w = conn_waiter(c, r->id);
+
+	return conn_asked(c,
+	    alerts_set_threshold(c->server->monitor.alerts, r->args[0],
+		r->args[1], &w, e));
+}
+
+int
+cmd_health_alerts(struct conn *c, const struct request *r, struct err *e)
+{
+	const struct server *s = c->server;
+	const struct alerts_stats *stats = alerts_stats(s->monitor.alerts);
+	struct metric_value v[METRIC_COUNT];
+	struct buf *out = conn_reply(c);
+
+	(void)e;
+	v[METRIC_ALERTS_status].word =
+	    health_status_word(health_of(s, HEALTH_ALERTS));
+	v[METRIC_ALERTS_critical].number = stats->active[ALERT_CRITICAL];
+	v[METRIC_ALERTS_warning].number = stats->active[ALERT_WARNING];
+	v[METRIC_ALERTS_info].number = stats->active[ALERT_INFO];
+	v[METRIC_ALERTS_acknowledged].number = stats->acknowledged;
+	v[METRIC_ALERTS_raised_total].number = stats->raised;
+	v[METRIC_ALERTS_cleared_total].number = stats->cleared;
+	metric_put_pairs(out, r->id, METRIC_SECTION_ALERTS, v);
+	reply_ok(out, r->id);
+	return HANDLED;
+}

@@ -358,23 +358,50 @@ parse_check(struct ctl_args *a, int argc, char **argv)
 	return 0;
 }
 
-/*
- * Options before the command.
- */
-
+/* A time from 1ms to 1d. */
 static int
-parse_timeout(struct ctl_args *a, const char *text)
+parse_ms(struct ctl_args *a, const char *option, const char *text, int *ms)
 {
 	struct err e;
 	int64_t ns;
 
 	if (tstamp_parse_setting(slice_str(text), &ns, &e) == -1 ||
 	    ns < NS_PER_MS || ns > 86400 * NS_PER_S)
-		return failed(a, "--timeout %s: not a time from 1ms to 1d",
+		return failed(a, "%s %s: not a time from 1ms to 1d", option,
 		    text);
-	a->timeout_ms = (int)(ns / NS_PER_MS);
+	*ms = (int)(ns / NS_PER_MS);
 	return 0;
 }
+
+static int
+parse_top(struct ctl_args *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "interval", required_argument, NULL, 'i' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int o;
+
+	optind = 0;
+	while ((o = getopt_long(argc, argv, "+hi:", options, NULL)) != -1) {
+		if (o == 'h') {
+			a->action = ACTION_HELP;
+			return 0;
+		}
+		if (o != 'i')
+			return failed(a, "usage: tickctl %s", a->own->usage);
+		if (parse_ms(a, "--interval", optarg, &a->interval_ms) == -1)
+			return -1;
+	}
+	if (argv[optind] != NULL)
+		return failed(a, "usage: tickctl %s", a->own->usage);
+	return 0;
+}
+
+/*
+ * Options before the command.
+ */
 
 /* 0, or -1; a->action may become ACTION_HELP or ACTION_VERSION. */
 static int
@@ -420,7 +447,8 @@ parse_options(struct ctl_args *a, int argc, char **argv)
 			a->form = FORM_TABLE;
 			break;
 		case 'T':
-			if (parse_timeout(a, optarg) == -1)
+			if (parse_ms(a, "--timeout", optarg, &a->timeout_ms) ==
+			    -1)
 				return -1;
 			break;
 		case 'V':
@@ -454,6 +482,8 @@ parse_rest(struct ctl_args *a, int argc, char **argv, size_t taken)
 		return parse_watch(a, argv + 1);
 	case ACTION_CHECK:
 		return parse_check(a, argc, argv);
+	case ACTION_TOP:
+		return parse_top(a, argc, argv);
 	default:
 		return parse_command(a, argv, (size_t)argc, taken);
 	}

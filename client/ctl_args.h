@@ -42,6 +42,8 @@ struct ctl_args {
 	const char *warning;
 	const char *critical;
 
+	int interval_ms; /* ACTION_TOP; 0: not given */
+
 	char error[CTL_ERROR_MAX];
 };
 

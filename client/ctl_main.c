@@ -11,6 +11,7 @@
 #include "ctl_help.h"
 #include "ctl_out.h"
 #include "ctl_text.h"
+#include "ctl_top.h"
 #include "ctl_watch.h"
 #include "tick.h"
 
@@ -128,6 +129,28 @@ run_watch(struct tick *t, const struct ctl_args *a)
 	return r;
 }
 
+static const char *
+address_of(const struct ctl_args *a)
+{
+	const char *address = a->address;
+
+	if (address == NULL)
+		address = getenv("TICKD_ADDRESS");
+	return address != NULL ? address : TICK_DEFAULT_ADDRESS;
+}
+
+static int
+run_top(struct tick *t, const struct ctl_args *a)
+{
+	int interval_ms =
+	    a->interval_ms != 0 ? a->interval_ms : TOP_INTERVAL_MS;
+	const char *why;
+
+	if (top_run(t, address_of(a), interval_ms, &why) == -1)
+		return fail("top", why);
+	return EXIT_DONE;
+}
+
 static int
 run_connected(struct tick *t, const struct ctl_args *a)
 {
@@ -135,7 +158,9 @@ run_connected(struct tick *t, const struct ctl_args *a)
 		return check_run(t, a->metric, a->warning, a->critical, stdout);
 	if (tick_err(t) != TICK_OK)
 		return report(t);
-	return a->action == ACTION_WATCH ? run_watch(t, a) : run_request(t, a);
+	if (a->action == ACTION_WATCH)
+		return run_watch(t, a);
+	return a->action == ACTION_TOP ? run_top(t, a) : run_request(t, a);
 }
 
 static int
@@ -146,11 +171,13 @@ connect_and_run(const struct ctl_args *a)
 	struct tick *t;
 	int r;
 
-	options.address =
-	    a->address != NULL ? a->address : getenv("TICKD_ADDRESS");
+	options.address = address_of(a);
 	options.secret = getenv("TICKD_SECRET");
 	options.connect_timeout_ms = a->timeout_ms;
 	options.request_timeout_ms = a->timeout_ms;
+	if (a->action == ACTION_TOP && a->timeout_ms == 0)
+		options.connect_timeout_ms = options.request_timeout_ms =
+		    TOP_TIMEOUT_MS;
 	if (a->token_file != NULL) {
 		if (read_secret(a->token_file, secret) == -1)
 			return EXIT_FAILED;

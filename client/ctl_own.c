@@ -34,6 +34,8 @@ const struct own_command own_commands[OWN_COUNT] = {
 	    "check [--metric <metric>] [--warning <range>] "
 	    "[--critical <range>]",
 	    "Check the health, as a monitoring plugin", ACTION_CHECK, NULL },
+	{ "top", "top [--interval <time>]", "Show the server on a full screen",
+	    ACTION_TOP, NULL },
 	{ "raw", "raw <line>", "Send a request line as it is", ACTION_RAW,
 	    NULL },
 	{ "help", "help [command]", "Show how commands are used", ACTION_HELP,

@@ -28,7 +28,7 @@ struct own_command {
 	const char *stands_for; /* of ACTION_COMMAND: the server's command */
 };
 
-#define OWN_COUNT 14
+#define OWN_COUNT 15
 
 extern const struct own_command own_commands[OWN_COUNT];
 

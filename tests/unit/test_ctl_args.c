@@ -219,6 +219,10 @@ test_actions(void **state)
 	assert_string_equal(a.warning, "-5:5");
 	assert_string_equal(a.critical, "~:9");
 	ctl_args_fini(&a);
+	assert_int_equal(parse(&a, "top --interval 2", copy, sizeof(copy)), 0);
+	assert_int_equal(a.action, ACTION_TOP);
+	assert_int_equal(a.interval_ms, 2000);
+	ctl_args_fini(&a);
 	assert_int_equal(parse(&a, "check --help", copy, sizeof(copy)), 0);
 	assert_int_equal(a.action, ACTION_HELP);
 	assert_string_equal(a.own->words, "check");
@@ -271,6 +275,8 @@ test_mistakes(void **state)
 	expect_error("completion zsh", "completion bash");
 	expect_error("watch", "usage: tickctl watch <topic>");
 	expect_error("watch a b c", "too many");
+	expect_error("top x", "usage: tickctl top");
+	expect_error("top --interval never", "never");
 	expect_error("check x", "usage: tickctl check");
 	expect_error("check --warning 5", "usage: tickctl check");
 	expect_error("check --nonsense", "usage: tickctl check");

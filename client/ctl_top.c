@@ -1,0 +1,368 @@
+/*
+ * The loop: poll when it is time, draw, wait for a key or the next poll. All
+ * requests of a poll go out together, and the replies are waited for, so a
+ * key waits no longer than the handle's timeout.
+ *
+ * Signals that end us are blocked but while we wait for keys: the flag is
+ * looked at after every wait, so none comes unseen.
+ */
+#include "ctl_top.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <term.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl_bar.h"
+#include "ctl_top_model.h"
+#include "tstamp.h"
+
+#define RETRY_MAX_MS 10000 /* between attempts to connect */
+#define REDRAW_MS 1000	   /* ages grow between polls, too */
+
+struct ui {
+	struct tick *tick;
+	struct top top;
+	struct canvas canvas;
+	bool colours;
+	int interval_ms;
+	int retry_ms;
+	int64_t next_poll_mono_ns;
+	sigset_t unblocked; /* the mask while waiting */
+};
+
+static const int ending_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+#define N_SIGNALS (sizeof(ending_signals) / sizeof(ending_signals[0]))
+
+static volatile sig_atomic_t ending_signal; /* 0: none has come */
+
+static int64_t
+clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(id, &ts); /* cannot fail */
+	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+/*
+ * Signals.
+ */
+
+static void
+note_signal(int number)
+{
+	ending_signal = number;
+}
+
+static void
+block_signals(struct ui *ui)
+{
+	const struct sigaction action = { .sa_handler = note_signal };
+	sigset_t blocked;
+
+	(void)sigemptyset(&blocked);
+	for (size_t i = 0; i < N_SIGNALS; i++) {
+		(void)sigaddset(&blocked, ending_signals[i]);
+		(void)sigaction(ending_signals[i], &action, NULL);
+	}
+	(void)sigprocmask(SIG_BLOCK, &blocked, &ui->unblocked);
+}
+
+/* Ended by a signal is what whoever waits for us shall see. */
+static void
+restore_signals(struct ui *ui)
+{
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		(void)signal(ending_signals[i], SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &ui->unblocked, NULL);
+	if (ending_signal != 0 && ending_signal != SIGINT)
+		(void)raise(ending_signal);
+}
+
+/*
+ * The server.
+ */
+
+struct reply {
+	struct top *top;
+	enum top_source_id id;
+};
+
+static int
+take_row(const struct tick_row *row, void *arg)
+{
+	const struct reply *r = arg;
+
+	top_reply_row(r->top, r->id, row);
+	return 0;
+}
+
+/* One reply. -1 when the connection has ended. */
+static int
+read_reply(struct ui *ui, enum top_source_id id)
+{
+	struct reply r = { &ui->top, id };
+
+	top_reply_begin(&ui->top, id);
+	if (tick_read_rows(ui->tick, take_row, &r) == 0)
+		top_reply_end(&ui->top, id, tick_ok(ui->tick));
+	else if (tick_is_open(ui->tick))
+		top_reply_problem(&ui->top, id, tick_errword(ui->tick));
+	else
+		return -1;
+	return 0;
+}
+
+static int
+poll_server(struct ui *ui)
+{
+	if (!tick_is_open(ui->tick) && tick_reconnect(ui->tick) == -1)
+		return -1;
+	for (int i = 0; i < TOP_SOURCE_COUNT; i++) {
+		if (tick_append_line(ui->tick, top_requests[i]) == -1)
+			return -1;
+	}
+	for (int i = 0; i < TOP_SOURCE_COUNT; i++) {
+		if (read_reply(ui, (enum top_source_id)i) == -1)
+			return -1;
+	}
+	top_polled(&ui->top);
+	return 0;
+}
+
+/* Poll, or try to connect again, later and later. */
+static void
+refresh_top(struct ui *ui)
+{
+	int wait_ms = ui->interval_ms;
+
+	if (poll_server(ui) == 0) {
+		ui->retry_ms = 0;
+	} else {
+		top_lost(&ui->top, tick_errstr(ui->tick));
+		ui->retry_ms = ui->retry_ms == 0 ? REDRAW_MS : 2 * ui->retry_ms;
+		if (ui->retry_ms > RETRY_MAX_MS)
+			ui->retry_ms = RETRY_MAX_MS;
+		wait_ms = ui->retry_ms;
+	}
+	ui->next_poll_mono_ns = clock_ns(CLOCK_MONOTONIC) + wait_ms * NS_PER_MS;
+}
+
+/* Do what a key asked for; what comes of it is seen at once. */
+static void
+act(struct ui *ui, enum top_action action)
+{
+	static const struct {
+		const char *words[2];
+		const char *done;
+	} actions[] = {
+		[TOP_ACK] = { { "ALERT", "ACK" }, "Acknowledged" },
+		[TOP_OPEN] = { { "BREAKER", "OPEN" }, "Opened" },
+		[TOP_RESET] = { { "BREAKER", "RESET" }, "Reset" },
+	};
+	const char *words[3] = { actions[action].words[0],
+		actions[action].words[1], ui->top.target };
+
+	if (tick_call(ui->tick, NULL, words, 3) == 0)
+		top_say(&ui->top, false, actions[action].done, words[2]);
+	else if (tick_is_open(ui->tick))
+		top_say(&ui->top, true, tick_errword(ui->tick),
+		    tick_errstr(ui->tick));
+	else
+		top_lost(&ui->top, tick_errstr(ui->tick));
+	ui->next_poll_mono_ns = 0;
+}
+
+/*
+ * The screen.
+ */
+
+static attr_t
+attribute(const struct ui *ui, const struct cell *cell)
+{
+	static const attr_t plain[] = {
+		[INK_PLAIN] = A_NORMAL,
+		[INK_TITLE] = A_BOLD,
+		[INK_DIM] = A_NORMAL,
+		[INK_GOOD] = A_NORMAL,
+		[INK_WARN] = A_BOLD,
+		[INK_BAD] = A_BOLD,
+	};
+	attr_t a = plain[cell->ink];
+
+	if (ui->colours)
+		a |= COLOR_PAIR(cell->ink);
+	return cell->selected ? a | A_REVERSE : a;
+}
+
+static void
+draw(struct ui *ui)
+{
+	struct canvas *c = &ui->canvas;
+
+	(void)erase();
+	if (canvas_reset(c, LINES, COLS) == -1)
+		return;
+	top_draw(&ui->top, c, clock_ns(CLOCK_REALTIME));
+	for (int y = 0; y < c->rows; y++) {
+		for (int x = 0; x < c->cols; x++) {
+			const struct cell *cell =
+			    &c->cells[(size_t)y * (size_t)c->cols + (size_t)x];
+
+			(void)attrset((int)attribute(ui, cell));
+			(void)mvaddnstr(y, x, cell->bytes, cell->n);
+		}
+	}
+	(void)attrset(A_NORMAL);
+	(void)refresh();
+}
+
+static void
+begin_colours(struct ui *ui)
+{
+	const char *no = getenv("NO_COLOR");
+
+	ui->colours = (no == NULL || *no == '\0') && has_colors() &&
+	    start_color() == OK && use_default_colors() == OK;
+	if (!ui->colours)
+		return;
+	(void)init_pair(INK_TITLE, COLOR_CYAN, -1);
+	(void)init_pair(INK_DIM, COLOR_BLUE, -1);
+	(void)init_pair(INK_GOOD, COLOR_GREEN, -1);
+	(void)init_pair(INK_WARN, COLOR_YELLOW, -1);
+	(void)init_pair(INK_BAD, COLOR_RED, -1);
+}
+
+/* 0, or -1 with *why. */
+static int
+begin_screen(struct ui *ui, const char **why)
+{
+	int error; /* written; the result says it, too */
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		*why = "not a terminal";
+		return -1;
+	}
+	if (setupterm(NULL, STDOUT_FILENO, &error) == ERR) {
+		*why = "this terminal is not known (TERM)";
+		return -1;
+	}
+	if (cursor_address == NULL || newterm(NULL, stdout, stdin) == NULL) {
+		*why = "this terminal cannot move its cursor (TERM)";
+		return -1;
+	}
+	(void)cbreak();
+	(void)noecho();
+	(void)nodelay(stdscr, TRUE);
+	(void)keypad(stdscr, TRUE);
+	(void)set_escdelay(25);
+	(void)curs_set(0);
+	begin_colours(ui);
+	return 0;
+}
+
+/*
+ * Keys.
+ */
+
+/* As the model knows them. */
+static int
+model_key(int key)
+{
+	switch (key) {
+	case KEY_DOWN:
+		return 'j';
+	case KEY_UP:
+		return 'k';
+	case KEY_RIGHT:
+		return 'l';
+	case KEY_LEFT:
+	case KEY_BTAB:
+		return 'h';
+	case KEY_NPAGE:
+		return ' ';
+	case KEY_PPAGE:
+		return 'b';
+	case KEY_HOME:
+		return 'g';
+	case KEY_END:
+		return 'G';
+	default:
+		return key;
+	}
+}
+
+/* All keys that have been pressed. False: quit. */
+static bool
+take_keys(struct ui *ui)
+{
+	int key;
+
+	while ((key = getch()) != ERR) {
+		enum top_action action;
+
+		if (key == KEY_RESIZE)
+			continue;
+		action = top_key(&ui->top, model_key(key));
+		if (action == TOP_QUIT)
+			return false;
+		if (action != TOP_NOTHING)
+			act(ui, action);
+	}
+	return true;
+}
+
+/* Wait for a key, a signal or the next poll. False: the terminal is gone. */
+static bool
+wait_for_key(const struct ui *ui)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	int64_t ns = ui->next_poll_mono_ns - clock_ns(CLOCK_MONOTONIC);
+	struct timespec ts;
+
+	if (ns > REDRAW_MS * NS_PER_MS)
+		ns = REDRAW_MS * NS_PER_MS;
+	if (ns < 0)
+		ns = 0;
+	ts.tv_sec = (time_t)(ns / NS_PER_S);
+	ts.tv_nsec = (long)(ns % NS_PER_S);
+	if (ppoll(&p, 1, &ts, &ui->unblocked) == -1 && errno != EINTR)
+		return false;
+	return (p.revents & (POLLHUP | POLLERR | POLLNVAL)) == 0;
+}
+
+static void
+loop(struct ui *ui)
+{
+	do {
+		if (clock_ns(CLOCK_MONOTONIC) >= ui->next_poll_mono_ns)
+			refresh_top(ui);
+		draw(ui);
+	} while (wait_for_key(ui) && ending_signal == 0 && take_keys(ui));
+}
+
+int
+top_run(struct tick *t, const char *address, int interval_ms, const char **why)
+{
+	struct ui ui = { .tick = t, .interval_ms = interval_ms };
+	int r;
+
+	block_signals(&ui);
+	top_init(&ui.top, address, bar_utf8());
+	if ((r = begin_screen(&ui, why)) == 0) {
+		loop(&ui);
+		(void)endwin();
+		delscreen(set_term(NULL));
+	}
+	top_fini(&ui.top);
+	canvas_fini(&ui.canvas);
+	restore_signals(&ui);
+	return r;
+}

@@ -246,81 +246,29 @@ measure(const char *name, const struct settings *s, int port,
 }
 
 static void
-write_nginx_config(const char *path, const char *dir, int port)
-{
-	FILE *f = fopen(path, "we");
-
-	if (f == NULL)
-		die("cannot write nginx's configuration");
-	fprintf(f,
-	    "daemon off;\nworker_processes 1;\npid %s/pid;\n"
-	    "error_log stderr notice;\nevents { worker_connections 4096; }\n"
-	    "http {\n\taccess_log off;\n\tkeepalive_requests 1000000000;\n"
-	    "\tclient_body_temp_path %s/body;\n\tproxy_temp_path %s/proxy;\n"
-	    "\tfastcgi_temp_path %s/fastcgi;\n\tuwsgi_temp_path %s/uwsgi;\n"
-	    "\tscgi_temp_path %s/scgi;\n"
-	    "\tserver {\n\t\tlisten 127.0.0.1:%d;\n"
-	    "\t\tlocation / { return 200 \"ok\\n\"; }\n\t}\n}\n",
-	    dir, dir, dir, dir, dir, dir, port);
-	if (fclose(f) != 0)
-		die("cannot write nginx's configuration");
-}
-
-static void
-remove_dir(const char *dir)
-{
-	static const char *const name[] = { "nginx.conf", "pid", "body",
-		"proxy", "fastcgi", "uwsgi", "scgi" };
-	char path[128];
-	size_t i;
-
-	for (i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", dir, name[i]);
-		(void)remove(path);
-	}
-	(void)rmdir(dir);
-}
-
-static void
 bench_http(const struct settings *s)
 {
-	char dir[] = "/tmp/bench_runners.XXXXXX", path[64], url[64];
-	char program[] = "nginx", c[] = "-c", p[] = "-p", g[] = "-g",
-	     user[] = "user root;";
-	char *argv[] = { program, p, dir, c, path, NULL, NULL, NULL };
+	char url[64];
 	const char *const words[] = { "http", "POST", url };
-	struct service nginx = { 0 };
+	struct service_nginx nginx = { 0 };
 	int port = peer_free_port();
 
-	if (mkdtemp(dir) == NULL)
-		die("cannot make a directory");
-	(void)snprintf(path, sizeof(path), "%s/nginx.conf", dir);
 	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", port);
-	write_nginx_config(path, dir, port);
-	if (geteuid() == 0) {
-		argv[5] = g;
-		argv[6] = user;
-	}
-	service_start(&nginx, argv, "start worker process");
+	service_nginx(&nginx, port);
 	measure("http", s, port, bare_http, words, 3);
-	service_kill(&nginx);
-	remove_dir(dir);
+	service_nginx_end(&nginx);
 }
 
 static void
 bench_redis(const struct settings *s)
 {
-	char program[] = "redis-server", o1[] = "--port", text[16],
-	     o2[] = "--bind", bind[] = "127.0.0.1", o3[] = "--save",
-	     save[] = "", url[64];
-	char *argv[] = { program, o1, text, o2, bind, o3, save, NULL };
+	char url[64];
 	const char *const words[] = { "redis", url, "SET", "bench" };
 	struct service redis = { 0 };
 	int port = peer_free_port();
 
-	(void)snprintf(text, sizeof(text), "%d", port);
 	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%d", port);
-	service_start(&redis, argv, "Ready to accept connections");
+	service_redis(&redis, port);
 	measure("redis", s, port, bare_redis, words, 4);
 	service_kill(&redis);
 }

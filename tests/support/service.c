@@ -91,3 +91,70 @@ service_kill(struct service *s)
 	(void)close(s->output);
 	s->pid = 0;
 }
+
+void
+service_redis(struct service *s, int port)
+{
+	char program[] = "redis-server", o1[] = "--port", number[16],
+	     o2[] = "--bind", bind[] = "127.0.0.1", o3[] = "--save",
+	     save[] = "", o4[] = "--dir", dir[] = "/tmp";
+	char *argv[] = { program, o1, number, o2, bind, o3, save, o4, dir,
+		NULL };
+
+	(void)snprintf(number, sizeof(number), "%d", port);
+	service_start(s, argv, "Ready to accept connections");
+}
+
+static const char *const nginx_folders[] = { "client_body", "proxy", "fastcgi",
+	"uwsgi", "scgi" };
+
+#define N_NGINX_FOLDERS (sizeof(nginx_folders) / sizeof(nginx_folders[0]))
+
+static void
+write_nginx_config(const char *path, const char *dir, int port)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	(void)fprintf(f,
+	    "%sdaemon off;\nworker_processes 1;\npid %s/pid;\n"
+	    "error_log stderr notice;\nevents { worker_connections 4096; }\n"
+	    "http {\naccess_log off;\nkeepalive_requests 1000000000;\n",
+	    geteuid() == 0 ? "user root;\n" : "", dir);
+	for (size_t i = 0; i < N_NGINX_FOLDERS; i++)
+		(void)fprintf(f, "%s_temp_path %s/%s;\n", nginx_folders[i], dir,
+		    nginx_folders[i]);
+	(void)fprintf(f,
+	    "server { listen 127.0.0.1:%d;\n"
+	    "location / { return 200 \"ok\\n\"; } }\n}\n",
+	    port);
+	assert_int_equal(fclose(f), 0);
+}
+
+void
+service_nginx(struct service_nginx *n, int port)
+{
+	char program[] = "nginx", c[] = "-c", p[] = "-p", path[64];
+	char *argv[] = { program, p, n->dir, c, path, NULL };
+
+	(void)snprintf(n->dir, sizeof(n->dir), "/tmp/test_nginx.XXXXXX");
+	assert_non_null(mkdtemp(n->dir));
+	(void)snprintf(path, sizeof(path), "%s/conf", n->dir);
+	write_nginx_config(path, n->dir, port);
+	service_start(&n->service, argv, "start worker process");
+}
+
+void
+service_nginx_end(struct service_nginx *n)
+{
+	static const char *const files[] = { "conf", "pid" };
+	char path[64];
+
+	service_kill(&n->service);
+	for (size_t i = 0; i < N_NGINX_FOLDERS + 2; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", n->dir,
+		    i < 2 ? files[i] : nginx_folders[i - 2]);
+		(void)remove(path);
+	}
+	(void)rmdir(n->dir);
+}

@@ -24,4 +24,17 @@ void service_start(struct service *s, char *const *argv, const char *ready);
  * gone. Safe when it does not run. */
 void service_kill(struct service *s);
 
+/* A redis-server on a port of the loopback that keeps nothing. */
+void service_redis(struct service *s, int port);
+
+/* An nginx that keeps connections and answers 200 to all; its files are in a
+ * folder of its own, which service_nginx_end removes with it. */
+struct service_nginx {
+	struct service service;
+	char dir[32];
+};
+
+void service_nginx(struct service_nginx *n, int port);
+void service_nginx_end(struct service_nginx *n);
+
 #endif

@@ -76,19 +76,6 @@ await_start(uint64_t id)
 static struct service server;
 static int server_port;
 
-static void
-start_server(void)
-{
-	char port[16];
-	char program[] = "redis-server", o1[] = "--port", o2[] = "--bind",
-	     bind[] = "127.0.0.1", o3[] = "--save", save[] = "", o4[] = "--dir",
-	     dir[] = "/tmp";
-	char *argv[] = { program, o1, port, o2, bind, o3, save, o4, dir, NULL };
-
-	(void)snprintf(port, sizeof(port), "%d", server_port);
-	service_start(&server, argv, "Ready to accept connections");
-}
-
 static int
 server_setup(void **state)
 {
@@ -96,7 +83,7 @@ server_setup(void **state)
 	if (!service_exists("redis-server"))
 		return 0;
 	server_port = peer_free_port();
-	start_server();
+	service_redis(&server, server_port);
 	return 0;
 }
 
@@ -272,7 +259,7 @@ comes_back_after_a_restart(void **state)
 	/* By the kept connection, or by one that is refused. */
 	expect_failure(run_server("\tSET\tkey"), "redis: ");
 	expect_failure(run_server("\tSET\tkey"), "refused");
-	start_server();
+	service_redis(&server, server_port);
 	runs_expect(run_server("\tSET\tkey"), RUN_SUCCESS, RUN_EXIT_NONE,
 	    "OK\n");
 }
@@ -290,7 +277,7 @@ survives_a_death_in_the_middle(void **state)
 	await_start(1);
 	service_kill(&server);
 	runs_expect(runs_finished(1), RUN_FAILURE, RUN_EXIT_NONE, "");
-	start_server();
+	service_redis(&server, server_port);
 	runs_expect(run_server("\tSET\tkey"), RUN_SUCCESS, RUN_EXIT_NONE,
 	    "OK\n");
 }

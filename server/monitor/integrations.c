@@ -417,6 +417,14 @@ integrations_probed(struct integrations *t, struct integration *i,
 static void
 change_free(struct change *c)
 {
+	integration_free(c->made);
+	probe_free(c->probe);
+	free(c);
+}
+
+static void
+change_end(struct change *c)
+{
 	struct integrations *t = c->t;
 
 	if (c->prev != NULL)
@@ -426,9 +434,7 @@ change_free(struct change *c)
 	if (c->next != NULL)
 		c->next->prev = c->prev;
 	t->n_changes--;
-	integration_free(c->made);
-	probe_free(c->probe);
-	free(c);
+	change_free(c);
 }
 
 static struct change *
@@ -482,7 +488,7 @@ on_changed(void *arg, struct slice note, const struct err *e)
 	if (e == NULL)
 		apply(c);
 	c->waiter.done(c->waiter.arg, c->waiter.note, e);
-	change_free(c);
+	change_end(c);
 }
 
 int
@@ -504,7 +510,7 @@ integrations_set(struct integrations *t, struct slice id,
 		rc = store_entry_set(t->store, ENTRY_INTEGRATION, id,
 		    buf_slice(&t->text), &ours, e);
 	if (rc == -1)
-		change_free(c);
+		change_end(c);
 	return rc;
 }
 
@@ -520,7 +526,7 @@ integrations_remove(struct integrations *t, struct slice id,
 		return err_nomem(e);
 	rc = store_entry_remove(t->store, ENTRY_INTEGRATION, id, &ours, e);
 	if (rc == -1)
-		change_free(c);
+		change_end(c);
 	return rc;
 }
 
@@ -592,10 +598,14 @@ integrations_new(struct store *store, struct rollup *history,
 void
 integrations_free(struct integrations *t)
 {
+	struct change *c, *next;
+
 	if (t == NULL)
 		return;
-	while (t->changes != NULL)
-		change_free(t->changes);
+	for (c = t->changes; c != NULL; c = next) {
+		next = c->next;
+		change_free(c);
+	}
 	for (uint32_t i = 1; i < t->n_slots; i++)
 		integration_free(t->at[i]);
 	arena_fini(&t->arena);

@@ -38,7 +38,7 @@ canvas_reset(struct canvas *c, int rows, int cols)
 		size_t n = (size_t)rows * (size_t)cols;
 
 		canvas_fini(c);
-		if (n > 0 && (c->cells = calloc(n, sizeof(*c->cells))) == NULL)
+		if ((c->cells = calloc(n + 1, sizeof(*c->cells))) == NULL)
 			return -1;
 		c->rows = rows;
 		c->cols = cols;

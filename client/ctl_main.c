@@ -139,6 +139,15 @@ address_of(const struct ctl_args *a)
 	return address != NULL ? address : TICK_DEFAULT_ADDRESS;
 }
 
+/* 0: the library's. */
+static int
+timeout_of(const struct ctl_args *a)
+{
+	if (a->timeout_ms == 0 && a->action == ACTION_TOP)
+		return TOP_TIMEOUT_MS;
+	return a->timeout_ms;
+}
+
 static int
 run_top(struct tick *t, const struct ctl_args *a)
 {
@@ -146,7 +155,7 @@ run_top(struct tick *t, const struct ctl_args *a)
 	    a->interval_ms != 0 ? a->interval_ms : TOP_INTERVAL_MS;
 	const char *why;
 
-	if (top_run(t, address_of(a), interval_ms, &why) == -1)
+	if (top_run(t, address_of(a), interval_ms, timeout_of(a), &why) == -1)
 		return fail("top", why);
 	return EXIT_DONE;
 }
@@ -173,11 +182,8 @@ connect_and_run(const struct ctl_args *a)
 
 	options.address = address_of(a);
 	options.secret = getenv("TICKD_SECRET");
-	options.connect_timeout_ms = a->timeout_ms;
-	options.request_timeout_ms = a->timeout_ms;
-	if (a->action == ACTION_TOP && a->timeout_ms == 0)
-		options.connect_timeout_ms = options.request_timeout_ms =
-		    TOP_TIMEOUT_MS;
+	options.connect_timeout_ms = timeout_of(a);
+	options.request_timeout_ms = timeout_of(a);
 	if (a->token_file != NULL) {
 		if (read_secret(a->token_file, secret) == -1)
 			return EXIT_FAILED;

@@ -1,7 +1,7 @@
 /*
- * The loop: poll when it is time, draw, wait for a key or the next poll. All
- * requests of a poll go out together, and the replies are waited for, so a
- * key waits no longer than the handle's timeout.
+ * The loop: draw, wait for a key, the replies or the time to ask again. All
+ * requests of a poll go out together, and nothing is read before the first
+ * reply is there: a server that hangs does not hold up keys.
  *
  * Signals that end us are blocked but while we wait for keys: the flag is
  * looked at after every wait, so none comes unseen.
@@ -31,9 +31,12 @@ struct ui {
 	struct canvas canvas;
 	bool colours;
 	int interval_ms;
+	int timeout_ms;
 	int retry_ms;
-	int64_t next_poll_mono_ns;
-	sigset_t unblocked; /* the mask while waiting */
+	bool asked;	      /* the replies of a poll are to come */
+	bool lost;	      /* the connection is of no use */
+	int64_t next_mono_ns; /* when to ask, or to wait no longer */
+	sigset_t unblocked;   /* the mask while waiting */
 };
 
 static const int ending_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
@@ -120,42 +123,78 @@ read_reply(struct ui *ui, enum top_source_id id)
 	return 0;
 }
 
-static int
-poll_server(struct ui *ui)
+static void
+set_time(struct ui *ui, int ms)
 {
-	if (!tick_is_open(ui->tick) && tick_reconnect(ui->tick) == -1)
+	ui->next_mono_ns = clock_ns(CLOCK_MONOTONIC) + ms * NS_PER_MS;
+}
+
+/* No connection: try again, later and later. */
+static void
+lose(struct ui *ui, const char *why)
+{
+	top_lost(&ui->top, why);
+	ui->asked = false;
+	ui->lost = true;
+	ui->retry_ms = ui->retry_ms == 0 ? REDRAW_MS : 2 * ui->retry_ms;
+	if (ui->retry_ms > RETRY_MAX_MS)
+		ui->retry_ms = RETRY_MAX_MS;
+	set_time(ui, ui->retry_ms);
+}
+
+/* Begin a poll. 0 or -1. */
+static int
+ask(struct ui *ui)
+{
+	if ((ui->lost || !tick_is_open(ui->tick)) &&
+	    tick_reconnect(ui->tick) == -1)
 		return -1;
+	ui->lost = false;
 	for (int i = 0; i < TOP_SOURCE_COUNT; i++) {
 		if (tick_append_line(ui->tick, top_requests[i]) == -1)
 			return -1;
 	}
+	if (tick_flush(ui->tick) == -1)
+		return -1;
+	ui->asked = true;
+	set_time(ui, ui->timeout_ms);
+	return 0;
+}
+
+/* End it. */
+static int
+read_replies(struct ui *ui)
+{
 	for (int i = 0; i < TOP_SOURCE_COUNT; i++) {
 		if (read_reply(ui, (enum top_source_id)i) == -1)
 			return -1;
 	}
 	top_polled(&ui->top);
+	ui->asked = false;
+	ui->retry_ms = 0;
+	set_time(ui, ui->interval_ms);
 	return 0;
 }
 
-/* Poll, or try to connect again, later and later. */
+/* What the time or the socket asks for. */
 static void
-refresh_top(struct ui *ui)
+step(struct ui *ui, bool readable)
 {
-	int wait_ms = ui->interval_ms;
+	bool is_time = clock_ns(CLOCK_MONOTONIC) >= ui->next_mono_ns;
+	int r = 0;
 
-	if (poll_server(ui) == 0) {
-		ui->retry_ms = 0;
-	} else {
-		top_lost(&ui->top, tick_errstr(ui->tick));
-		ui->retry_ms = ui->retry_ms == 0 ? REDRAW_MS : 2 * ui->retry_ms;
-		if (ui->retry_ms > RETRY_MAX_MS)
-			ui->retry_ms = RETRY_MAX_MS;
-		wait_ms = ui->retry_ms;
-	}
-	ui->next_poll_mono_ns = clock_ns(CLOCK_MONOTONIC) + wait_ms * NS_PER_MS;
+	if (ui->asked && readable)
+		r = read_replies(ui);
+	else if (ui->asked && is_time)
+		lose(ui, "the server did not answer in time");
+	else if (is_time)
+		r = ask(ui);
+	if (r == -1)
+		lose(ui, tick_errstr(ui->tick));
 }
 
-/* Do what a key asked for; what comes of it is seen at once. */
+/* Do what a key asked for, after the poll that is under way; what comes of it
+ * is seen at once. */
 static void
 act(struct ui *ui, enum top_action action)
 {
@@ -170,14 +209,22 @@ act(struct ui *ui, enum top_action action)
 	const char *words[3] = { actions[action].words[0],
 		actions[action].words[1], ui->top.target };
 
-	if (tick_call(ui->tick, NULL, words, 3) == 0)
+	if (ui->lost)
+		return; /* the last line says so */
+	if (ui->asked && read_replies(ui) == -1) {
+		lose(ui, tick_errstr(ui->tick));
+		return;
+	}
+	if (tick_call(ui->tick, NULL, words, 3) == 0) {
 		top_say(&ui->top, false, actions[action].done, words[2]);
-	else if (tick_is_open(ui->tick))
+	} else if (tick_is_open(ui->tick)) {
 		top_say(&ui->top, true, tick_errword(ui->tick),
 		    tick_errstr(ui->tick));
-	else
-		top_lost(&ui->top, tick_errstr(ui->tick));
-	ui->next_poll_mono_ns = 0;
+	} else {
+		lose(ui, tick_errstr(ui->tick));
+		return;
+	}
+	set_time(ui, 0);
 }
 
 /*
@@ -319,12 +366,16 @@ take_keys(struct ui *ui)
 	return true;
 }
 
-/* Wait for a key, a signal or the next poll. False: the terminal is gone. */
+/* Wait for a key, a signal, a reply or the time. False: the terminal is
+ * gone. */
 static bool
-wait_for_key(const struct ui *ui)
+wait_for_key(const struct ui *ui, bool *readable)
 {
-	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
-	int64_t ns = ui->next_poll_mono_ns - clock_ns(CLOCK_MONOTONIC);
+	struct pollfd p[2] = {
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = ui->asked ? tick_fd(ui->tick) : -1, .events = POLLIN },
+	};
+	int64_t ns = ui->next_mono_ns - clock_ns(CLOCK_MONOTONIC);
 	struct timespec ts;
 
 	if (ns > REDRAW_MS * NS_PER_MS)
@@ -333,27 +384,34 @@ wait_for_key(const struct ui *ui)
 		ns = 0;
 	ts.tv_sec = (time_t)(ns / NS_PER_S);
 	ts.tv_nsec = (long)(ns % NS_PER_S);
-	if (ppoll(&p, 1, &ts, &ui->unblocked) == -1 && errno != EINTR)
-		return false;
-	return (p.revents & (POLLHUP | POLLERR | POLLNVAL)) == 0;
+	if (ppoll(p, 2, &ts, &ui->unblocked) == -1) {
+		*readable = false;
+		return errno == EINTR;
+	}
+	*readable = p[1].revents != 0;
+	return (p[0].revents & (POLLHUP | POLLERR | POLLNVAL)) == 0;
 }
 
 static void
 loop(struct ui *ui)
 {
+	bool readable = false;
+
 	do {
-		if (clock_ns(CLOCK_MONOTONIC) >= ui->next_poll_mono_ns)
-			refresh_top(ui);
+		step(ui, readable);
 		draw(ui);
-	} while (wait_for_key(ui) && ending_signal == 0 && take_keys(ui));
+	} while (
+	    wait_for_key(ui, &readable) && ending_signal == 0 && take_keys(ui));
 }
 
 int
-top_run(struct tick *t, const char *address, int interval_ms, const char **why)
+top_run(struct tick *t, const char *address, int interval_ms, int timeout_ms,
+    const char **why)
 {
 	struct ui ui = { .tick = t, .interval_ms = interval_ms };
 	int r;
 
+	ui.timeout_ms = timeout_ms;
 	block_signals(&ui);
 	top_init(&ui.top, address, bar_utf8());
 	if ((r = begin_screen(&ui, why)) == 0) {

@@ -5,7 +5,7 @@
 #include "tick.h"
 
 #define TOP_INTERVAL_MS 1000
-#define TOP_TIMEOUT_MS 2000 /* of the handle: keys wait as long at most */
+#define TOP_TIMEOUT_MS 2000 /* for the replies of a poll */
 
 /*
  * Poll and show until the user or a signal ends it: 0, or -1 with a reason in
@@ -13,6 +13,6 @@
  * case; a signal other than SIGINT is raised again then.
  */
 int top_run(struct tick *t, const char *address, int interval_ms,
-    const char **why);
+    int timeout_ms, const char **why);
 
 #endif

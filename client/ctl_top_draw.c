@@ -214,11 +214,11 @@ draw_health(const struct top *t, struct pen *p)
 	const char *before = " (", *word = t->health;
 	bool named = false;
 
-	if (!t->connected)
-		word = "no connection";
-	else if (*word == '\0')
+	if (!t->connected && t->message[0] != '\0')
+		word = "disconnected";
+	else if (!t->connected || *word == '\0')
 		word = "-";
-	pen_put(p, t->connected ? ink_of(word) : INK_BAD, slice_str(word));
+	pen_put(p, ink_of(word), slice_str(word));
 	for (size_t i = 0; i < top_rows(s) && t->connected; i++) {
 		const char *status = top_word(s, i, 1);
 
@@ -597,8 +597,7 @@ draw_help(struct canvas *c)
 		"PgUp, b           ten rows up",
 		"Home, g   End, G  first row, last row",
 		"a                 acknowledge the selected alert",
-		"o                 open the selected breaker: its jobs are "
-		"held",
+		"o                 open the selected breaker: jobs are held",
 		"r                 reset the selected breaker",
 		"?                 this help; any key ends it",
 		"q                 quit",

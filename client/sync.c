@@ -241,6 +241,14 @@ send_some(struct tick *t)
 	return 0;
 }
 
+int
+tick_flush(struct tick *t)
+{
+	if (call_begin(t) == -1)
+		return -1;
+	return send_some(t) == -1 ? handle_break(t) : 0;
+}
+
 /* Read what is there: the number of bytes, or -1. */
 static ssize_t
 receive_some(struct tick *t)

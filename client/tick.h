@@ -202,6 +202,10 @@ int tick_append_words(struct tick *t, const struct tick_word *words,
     size_t n_words);
 int tick_append_line(struct tick *t, const char *line);
 
+/* Send what was appended as far as that goes without waiting; the reading
+ * calls send the rest. */
+int tick_flush(struct tick *t);
+
 /* Wait for the next reply, as tick_call and tick_call_rows do. With none to
  * come: TICK_ERR_USAGE. */
 int tick_read(struct tick *t, struct tick_reply **reply);

@@ -423,7 +423,7 @@ test_lost(void **state)
 	top_lost(&top, "connect: refused");
 	keys("j"); /* does not hide it */
 	draw(24, 80);
-	assert_non_null(strstr(line(0), "no connection"));
+	assert_non_null(strstr(line(0), "disconnected"));
 	expect(23, "No connection: connect: refused");
 	assert_true(find("  c  ") > 0); /* the last state */
 	top_polled(&top);

@@ -546,6 +546,9 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 	case CMD_AUTH:
 	case CMD_PING:
 	case CMD_BACKUP:
+	case CMD_BREAKER_GET:
+	case CMD_BREAKER_OPEN:
+	case CMD_BREAKER_RESET:
 	case CMD_UNWATCH:
 		if (r->n_args != 0)
 			r->u.text = r->args[0];

@@ -30,6 +30,7 @@
 #include "notify.h"
 #include "os.h"
 #include "tstamp.h"
+#include "watch.h"
 
 extern char **environ;
 
@@ -123,6 +124,12 @@ rule_removed(void *ctx, struct rule *rule)
 	struct server *s = ctx;
 
 	monitor_rule_removed(&s->monitor, rule);
+}
+
+static void
+breaker_changed(void *ctx, const char *breaker, enum breaker_state state)
+{
+	watch_breaker(ctx, breaker, state);
 }
 
 static uint64_t
@@ -522,6 +529,7 @@ open_scheduler(struct server *s, struct err *e)
 		.random = random_number,
 		.observe = observe,
 		.rule_changed = rule_changed,
+		.breaker_changed = breaker_changed,
 		.rule_removed = rule_removed,
 		.ctx = s,
 	};

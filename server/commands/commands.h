@@ -18,6 +18,8 @@ handler cmd_health_agents, cmd_health_agent, cmd_health_alerts;
 handler cmd_alert_list, cmd_alert_ack, cmd_alert_thresholds, cmd_alert_set;
 handler cmd_health_history;
 handler cmd_integration_set, cmd_integration_remove, cmd_integration_list;
+handler cmd_health_breakers;
+handler cmd_breaker_list, cmd_breaker_get, cmd_breaker_open, cmd_breaker_reset;
 handler cmd_watch, cmd_unwatch;
 handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
 
@@ -28,6 +30,8 @@ bool job_must_wait(struct conn *c, struct slice job, bool decides);
 const struct job *job_find(struct conn *c, struct slice id, struct err *e);
 /* Whether a rule lies in the client's namespace: identifier and pattern. */
 bool rule_visible(const struct conn *c, const struct rule *rule);
+/* Whether one that the client may see goes through the breaker. */
+bool breaker_visible(const struct conn *c, struct slice name);
 /* The rule a request names; NULL with *e. */
 struct rule *rule_find(struct conn *c, struct slice id, struct err *e);
 /* Answer with a list that may have a row for each rule below a prefix. */

@@ -1,13 +1,14 @@
 /*
  * STAT, HEALTH and those of its sections that main itself can tell: SYSTEM
- * SCHEDULER STORAGE PROTOCOL BACKGROUND SANDBOX. Nothing here may grow with
- * the number of jobs or of connections.
+ * SCHEDULER STORAGE PROTOCOL BACKGROUND BREAKERS SANDBOX. Nothing here may
+ * grow with the number of jobs or of connections.
  */
 #include "commands.h"
 
 #include <stdio.h>
 
 #include "alert.h"
+#include "breakers.h"
 #include "health.h"
 #include "integration_health.h"
 #include "metric.h"
@@ -303,6 +304,28 @@ cmd_health_background(struct conn *c, const struct request *r, struct err *e)
 	background_put(out, r->id, c->server->monitor.tasks);
 	reply_ok(out, r->id);
 	return HANDLED;
+}
+
+static void
+fill_breakers(const struct server *s, struct metric_value *v)
+{
+	struct breaker_counts counts;
+
+	breakers_count(s->sched, &counts);
+	v[METRIC_BREAKERS_status].word =
+	    health_status_word(health_of(s, HEALTH_BREAKERS));
+	v[METRIC_BREAKERS_closed].number = counts.state[BREAKER_CLOSED];
+	v[METRIC_BREAKERS_open].number = counts.state[BREAKER_OPEN];
+	v[METRIC_BREAKERS_half_open].number = counts.state[BREAKER_HALF_OPEN];
+	v[METRIC_BREAKERS_isolated].number = counts.state[BREAKER_ISOLATED];
+	v[METRIC_BREAKERS_held_jobs].number = counts.held;
+}
+
+int
+cmd_health_breakers(struct conn *c, const struct request *r, struct err *e)
+{
+	(void)e;
+	return reply_pairs(c, r, METRIC_SECTION_BREAKERS, fill_breakers);
 }
 
 /* The row of `none` tells how runs are limited without one. */

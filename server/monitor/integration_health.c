@@ -1,5 +1,6 @@
 #include "integration_health.h"
 
+#include "breakers.h"
 #include "metric.h"
 #include "os.h"
 #include "server.h"
@@ -163,7 +164,8 @@ integration_put_one(struct buf *out, struct slice id, const struct server *s,
 	m[METRIC_INTEGRATION_errors_total].number = i->errors_total;
 	fill_probe(m, i->probe, s->config->health_polling_interval,
 	    shown.failed ? NULL : shown.ptr);
-	m[METRIC_INTEGRATION_breaker].word = NULL;
+	m[METRIC_INTEGRATION_breaker].word =
+	    breakers_state_word(s->sched, slice_str(i->id));
 	metric_put_pairs(out, id, METRIC_SECTION_INTEGRATION, m);
 	buf_free(&shown);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agents.h"
+#include "commands.h"
 #include "conn.h"
 #include "health.h"
 #include "integration_health.h"
@@ -259,6 +260,19 @@ watch_execution(struct server *s, const struct sched_event *event)
 	else
 		reply_i64(row, run->exit);
 	watch_end(s, event->job, NULL);
+}
+
+void
+watch_breaker(struct server *s, const char *breaker, enum breaker_state state)
+{
+	struct buf *row;
+
+	if (!watch_wanted(s, WATCH_BREAKERS))
+		return;
+	row = watch_begin(s, WATCH_BREAKERS);
+	reply_str(row, breaker);
+	reply_str(row, breaker_state_word(state));
+	watch_end(s, slice_str(breaker), breaker_visible);
 }
 
 static bool

@@ -62,6 +62,9 @@ void watch_execution(struct server *s, const struct sched_event *event);
 void watch_alert(struct server *s, enum alert_event event,
     const struct alert *a);
 bool alert_visible(const struct conn *c, const struct alert *a);
+/* A breaker is in another state now. */
+void watch_breaker(struct server *s, const char *breaker,
+    enum breaker_state state);
 /* The status of each part and of each agent, on a poll. */
 void watch_health(struct server *s);
 

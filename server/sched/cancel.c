@@ -34,8 +34,8 @@ stop_running(struct sched *s, struct slice job, bool force)
 static bool
 is_waiting(const struct execution *x)
 {
-	return x->state == EXECUTION_HELD || x->state == EXECUTION_READY ||
-	    x->state == EXECUTION_RETRYING;
+	return x->state == EXECUTION_BARRED || x->state == EXECUTION_HELD ||
+	    x->state == EXECUTION_READY || x->state == EXECUTION_RETRYING;
 }
 
 int

@@ -78,7 +78,9 @@ leave(struct sched *s, struct execution *x)
 {
 	list_remove(x);
 	waitq_remove(&x->wait);
-	if (x->state == EXECUTION_HELD) {
+	if (x->state == EXECUTION_BARRED) {
+		s->gates.n_held--;
+	} else if (x->state == EXECUTION_HELD) {
 		s->n_held--;
 	} else if (x->state == EXECUTION_READY) {
 		x->rule->n_ready--;
@@ -94,9 +96,15 @@ void
 executions_enter(struct sched *s, struct execution *x,
     enum execution_state state)
 {
+	uint8_t from = x->state;
+
 	leave(s, x);
 	x->state = (uint8_t)state;
 	switch (state) {
+	case EXECUTION_BARRED:
+		s->gates.n_held++;
+		waitq_add(&x->gate->held, &x->wait, x->due_ns, x->id);
+		break;
 	case EXECUTION_HELD:
 		s->n_held++;
 		waitq_add(&x->rule->held, &x->wait, x->due_ns, x->id);
@@ -119,6 +127,7 @@ executions_enter(struct sched *s, struct execution *x,
 	default:
 		list_add(&s->recording, x);
 	}
+	breakers_moved(s, x, from);
 	if (x->rule != NULL)
 		hold_open(s, x->rule);
 }
@@ -177,7 +186,8 @@ executions_new(struct sched *s, const struct job *job)
 	x->due_ns = job->due_ns;
 	x->attempt = 1;
 	if (rule != NULL) {
-		if ((x->rule = hold_rule(rule)) == NULL) {
+		if ((x->rule = hold_rule(s, rule)) == NULL ||
+		    breakers_join(s, x, rule) == -1) {
 			free(x);
 			return NULL;
 		}
@@ -197,6 +207,7 @@ executions_free(struct sched *s, struct execution *x)
 		x->run->spec = NULL;
 		run_free(x->run);
 	}
+	breakers_quit(s, x);
 	rule_spec_unref(x->spec);
 	if (x->rule != NULL)
 		hold_open(s, x->rule);
@@ -234,6 +245,7 @@ static const char *
 state_word(const struct execution *x)
 {
 	switch (x->state) {
+	case EXECUTION_BARRED:
 	case EXECUTION_HELD:
 	case EXECUTION_READY:
 	case EXECUTION_RETRYING:

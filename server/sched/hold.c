@@ -1,5 +1,6 @@
 /*
- * Why a due job waits for its rule. What is held stands in the rule's queue,
+ * Why a due job waits for its rule, once its breaker has let it through. What
+ * is held stands in the rule's queue,
  * by due time; whatever may have made room (a run that ended, RULE RESUME,
  * another limit) puts the rule into the list `open`, and hold_release lets go
  * as many as there is room for.
@@ -14,19 +15,23 @@ hold_unref(struct rule_state *rule)
 {
 	if (rule == NULL || --rule->refs > 0)
 		return;
+	breakers_detach(rule);
 	free(rule->id);
 	free(rule);
 }
 
 static void
-adopt(struct rule_state *state, const struct rule *rule)
+adopt(struct sched *s, struct rule_state *state, const struct rule *rule)
 {
+	state->rule = rule;
+	/* Without memory for it the next execution tries again. */
+	(void)breakers_attach(s, state, rule);
 	state->paused = rule->paused;
 	state->limit = rule->spec->number[OPTION_concurrency];
 }
 
 struct rule_state *
-hold_rule(struct rule *rule)
+hold_rule(struct sched *s, struct rule *rule)
 {
 	struct rule_state *state = rule->runtime;
 
@@ -38,9 +43,21 @@ hold_rule(struct rule *rule)
 		return NULL;
 	}
 	state->refs = 1;
-	adopt(state, rule);
+	adopt(s, state, rule);
 	rule->runtime = state;
 	return state;
+}
+
+int
+hold_rules(struct sched *s)
+{
+	for (uint32_t i = 1; i < s->rules->n_slots; i++) {
+		struct rule *rule = rules_by_slot(s->rules, i);
+
+		if (rule != NULL && hold_rule(s, rule) == NULL)
+			return -1;
+	}
+	return 0;
 }
 
 bool
@@ -60,6 +77,15 @@ has_room(const struct rule_state *rule)
 
 void
 hold_queue(struct sched *s, struct execution *x)
+{
+	if (breakers_allow(x))
+		hold_by_rule(s, x);
+	else
+		executions_enter(s, x, EXECUTION_BARRED);
+}
+
+void
+hold_by_rule(struct sched *s, struct execution *x)
 {
 	if (x->rule->held.n == 0 && has_room(x->rule))
 		executions_enter(s, x, EXECUTION_READY);
@@ -86,15 +112,22 @@ hold_release(struct sched *s)
 
 	while ((rule = s->open) != NULL) {
 		while (rule->held.n > 0 && has_room(rule)) {
-			if (left-- == 0)
+			struct execution *x =
+			    execution_of_wait(rule->held.first);
+
+			if (left == 0)
 				return;
-			executions_enter(s, execution_of_wait(rule->held.first),
-			    EXECUTION_READY);
+			left--;
+			executions_enter(s, x,
+			    breakers_allow(x) ? EXECUTION_READY
+					      : EXECUTION_BARRED);
 		}
 		s->open = rule->next_open;
 		rule->open = false;
 		hold_unref(rule);
 	}
+	/* Last: what rules let go must be in the right order there. */
+	breakers_release(s, &left);
 }
 
 void
@@ -105,9 +138,12 @@ hold_rule_changed(void *ctx, struct rule *rule)
 
 	if (s->options.rule_changed != NULL)
 		s->options.rule_changed(s->options.ctx, rule);
-	if (state == NULL)
+	if (state == NULL) {
+		/* For its breaker; without memory, when it is needed. */
+		(void)hold_rule(ctx, rule);
 		return;
-	adopt(state, rule);
+	}
+	adopt(ctx, state, rule);
 	hold_open(ctx, state);
 }
 
@@ -122,6 +158,8 @@ hold_rule_removed(void *ctx, struct rule *rule)
 	if (state == NULL)
 		return;
 	rule->runtime = NULL;
+	state->rule = NULL;
+	breakers_detach(state);
 	/* What it held keeps its runner, and runs. */
 	state->paused = false;
 	state->limit = 0;
@@ -144,6 +182,10 @@ sched_hold_word(struct sched *s, const struct job *job, int64_t now_ns)
 		return "storage";
 	if (x->state == EXECUTION_RETRYING)
 		return "retry";
+	if (x->state == EXECUTION_BARRED ||
+	    (x->state == EXECUTION_READY && breakers_recall(x) &&
+		!breakers_allow(x)))
+		return "breaker";
 	if (x->state == EXECUTION_HELD && x->rule->paused)
 		return "paused";
 	if (x->state == EXECUTION_HELD && !has_room(x->rule))

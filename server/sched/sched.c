@@ -122,7 +122,9 @@ sched_start(struct sched *s)
 	for (int i = 0; i < SCHED_SLICE && may_start(s); i++) {
 		struct execution *x = s->ready.first;
 
-		if (!hold_allows(x->rule))
+		if (breakers_recall(x))
+			hold_queue(s, x);
+		else if (!hold_allows(x->rule))
 			executions_enter(s, x, EXECUTION_HELD);
 		else if (!start(s, x))
 			return; /* when memory comes back: the next tick */
@@ -237,6 +239,7 @@ sched_wake_ns(const struct sched *s, int64_t now_ns)
 		return now_ns;
 	if (s->retries.n > 0)
 		wake = earlier(wake, retry_wake_ns(s, now_ns));
+	wake = earlier(wake, breakers_wake_ns(s, now_ns));
 	if (s->overlaps.n > 0)
 		wake = earlier(wake, s->overlaps.first->key);
 	if (jobs_next_due(s->jobs, &due_ns))
@@ -270,6 +273,7 @@ sched_tick(struct sched *s, int64_t now_ns)
 		s->refused_ns = 0;
 		journal_again(s, &s->refused);
 	}
+	breakers_tick(s, now_ns);
 	retry_release(s, now_ns);
 	recur_overlap(s, now_ns);
 	sched_start(s);
@@ -319,6 +323,7 @@ sched_run_event(struct sched *s, const struct run_event *event)
 	event->run->spec = NULL;
 	x->run = event->run;
 	log_end(x);
+	breakers_judge(s, x);
 	executions_enter(s, x, EXECUTION_FINISHING);
 	journal_record(s, x);
 	sched_start(s);
@@ -343,6 +348,7 @@ static bool
 has_begun(const struct sched *s, const struct execution *x)
 {
 	switch (x->state) {
+	case EXECUTION_BARRED:
 	case EXECUTION_HELD:
 	case EXECUTION_READY:
 	case EXECUTION_RETRYING:
@@ -420,6 +426,7 @@ sched_free(struct sched *s)
 		hold_unref(rule->runtime);
 		rule->runtime = NULL;
 	}
+	breakers_fini(s);
 	free(s);
 }
 
@@ -466,6 +473,8 @@ sched_recover(struct sched *s, int64_t now_ns, struct err *e)
 	uint32_t ref;
 
 	s->jobs->floor_ns = now_ns;
+	if (hold_rules(s) == -1)
+		return err_nomem(e);
 	if (s->jobs->count[JOB_TRIGGERED] == 0)
 		return 0;
 	radix_seek(&w, &s->jobs->index, slice_of("", 0), false);
@@ -534,7 +543,7 @@ void
 sched_stats(const struct sched *s, struct sched_stats *out)
 {
 	out->inflight = s->n_inflight;
-	out->pending = s->ready.n + s->n_held + s->retries.n;
+	out->pending = s->ready.n + s->n_held + s->gates.n_held + s->retries.n;
 	out->busy_rules = s->n_busy_rules;
 	out->frames = s->n_frames;
 	out->late_frames = s->n_late_frames;

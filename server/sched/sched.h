@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "breaker.h"
 #include "processor.h"
 #include "run.h"
 #include "store.h"
@@ -68,6 +69,9 @@ struct sched_options {
 	/* A rule has been set, is about to be freed; likewise. */
 	void (*rule_changed)(void *ctx, const struct rule *rule);
 	void (*rule_removed)(void *ctx, struct rule *rule);
+	/* A breaker is in another state now; likewise. */
+	void (*breaker_changed)(void *ctx, const char *breaker,
+	    enum breaker_state state);
 	void *ctx;
 };
 

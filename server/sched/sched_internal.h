@@ -5,6 +5,7 @@
  *	executions.c  the executions themselves, their lists, EXECUTIONS
  *	journal.c     records of what becomes of them
  *	hold.c        paused rules, concurrency
+ *	breakers.c    breakers that are not closed
  *	retry.c       attempts after a failure
  *	recur.c       the next time of a recurring job
  *	cancel.c      CANCEL
@@ -13,6 +14,7 @@
  * plan until its result is durable:
  *
  *	triggering  its TRIGGER record is under way
+ *	barred      its breaker lets none through, or none yet
  *	held        its rule is paused, or runs as many as it may
  *	ready       waits for its turn
  *	retrying    waits for its next attempt
@@ -35,12 +37,18 @@
  *      is at most max_inflight.
  *  S3  A rule has at most `limit` executions ready, starting and running,
  *      unless the limit was lowered meanwhile.
+ *  S4  n_going of a breaker counts the executions ready, starting and running
+ *      that it let through in its present era; those of an earlier one that
+ *      are still ready come to it again before they start.
  */
 #ifndef SCHED_SCHED_INTERNAL_H
 #define SCHED_SCHED_INTERNAL_H
 
 #include "sched.h"
 
+#include "breaker.h"
+#include "breakers.h"
+#include "names.h"
 #include "waitq.h"
 
 /* Between two attempts to record what was refused. */
@@ -48,6 +56,7 @@
 
 enum execution_state {
 	EXECUTION_TRIGGERING,
+	EXECUTION_BARRED,
 	EXECUTION_HELD,
 	EXECUTION_READY,
 	EXECUTION_RETRYING,
@@ -61,6 +70,32 @@ struct list {
 	size_t n;
 };
 
+/* A breaker as the scheduler has it. Referred to by the rules and executions
+ * that go through it, by the list `open`, and by who has isolated it. */
+struct gate {
+	struct named named; /* first; the name is owned */
+	struct breaker breaker;
+	unsigned refs;
+	struct gates *gates; /* it is in */
+	struct rule_state *rules;
+	struct waitq held;	 /* barred, by due time */
+	struct waitq_node alarm; /* the breaker's, if it has set one */
+	enum breaker_state told; /* the last that was told of */
+	bool open;		 /* in gates->open, which has a reference */
+	struct gate *next_open;
+	int64_t opened_ns; /* the last time; 0: never */
+	char *last_error;  /* owned; NULL: none */
+};
+
+struct gates {
+	struct names by_name;
+	struct waitq alarms; /* by their time, which is monotonic */
+	struct gate *open;   /* may let go of what they hold */
+	size_t count[BREAKER_STATE_COUNT];
+	size_t n_held;
+	int64_t clock_ns; /* wall clock less monotonic, when last looked at */
+};
+
 /* What the scheduler knows of a rule; outlives the rule while executions
  * that matched it go on. */
 struct rule_state {
@@ -69,6 +104,9 @@ struct rule_state {
 	bool paused;
 	int64_t limit; /* runs at once; 0: any number */
 	int64_t n_ready, n_running;
+	const struct rule *rule; /* NULL: it is gone */
+	struct gate *gate;	 /* a reference; NULL: breaker=off */
+	struct rule_state *next_at_gate, **link_at_gate;
 	struct waitq held; /* by due time */
 	bool open;	   /* in sched->open, which has a reference */
 	struct rule_state *next_open;
@@ -81,8 +119,11 @@ struct execution {
 	struct list *list;		 /* NULL: in none */
 	struct execution *older, *newer; /* in the roster */
 	uint64_t serial;		 /* increases along the roster */
-	struct waitq_node wait;	     /* held, retrying; running: in overlaps */
+	struct waitq_node
+	    wait; /* barred, held, retrying; running: in overlaps */
 	struct rule_state *rule;     /* NULL: no rule matched */
+	struct gate *gate;	     /* of its spec, a reference; NULL: none */
+	uint64_t era;		     /* of the gate, when let through last */
 	struct rule_spec *spec;	     /* a reference; NULL as above */
 	struct run *run;	     /* starting: order; finishing: result */
 	struct requester *requester; /* of RUN until triggered, or of CANCEL */
@@ -128,6 +169,7 @@ struct sched {
 	struct waitq overlaps;	 /* running, by when their job starts again */
 	struct rule_state *open; /* may let go of what they hold */
 	size_t n_held, n_inflight;
+	struct gates gates;
 	size_t n_busy_rules;   /* with something in flight */
 	int64_t refused_ns;    /* when to ask for the refused again; 0: none */
 	int64_t now_ns;	       /* the last tick */
@@ -188,10 +230,14 @@ void sched_submit(struct sched *s, struct execution *x);
 /* hold.c */
 
 /* The state kept for a rule, made when it is first needed; NULL: no memory. */
-struct rule_state *hold_rule(struct rule *rule);
+struct rule_state *hold_rule(struct sched *s, struct rule *rule);
+/* Make it for all rules there are. 0, or -1: no memory. */
+int hold_rules(struct sched *s);
 void hold_unref(struct rule_state *rule);
 /* Where an execution goes whose job is due and known to be. */
 void hold_queue(struct sched *s, struct execution *x);
+/* The same, when its breaker has let it through. */
+void hold_by_rule(struct sched *s, struct execution *x);
 /* Whether one more of the rule may start now. */
 bool hold_allows(const struct rule_state *rule);
 /* Hooks of the store. */
@@ -201,6 +247,36 @@ void hold_rule_removed(void *ctx, struct rule *rule);
 void hold_open(struct sched *s, struct rule_state *rule);
 /* Make ready what need not be held any more, a slice of it. */
 void hold_release(struct sched *s);
+
+/* breakers.c */
+
+/* See that the rule goes through the breaker its spec asks for. 0, or -1: no
+ * memory, and it has none. */
+int breakers_attach(struct sched *s, struct rule_state *state,
+    const struct rule *rule);
+void breakers_detach(struct rule_state *state);
+
+/* An execution of the rule is to go through its breaker. 0, or -1: no memory.
+ * It has moved from one state to another. It is going to be freed. */
+int breakers_join(struct sched *s, struct execution *x,
+    const struct rule *rule);
+void breakers_moved(struct sched *s, struct execution *x, uint8_t from);
+void breakers_quit(struct sched *s, struct execution *x);
+
+/* Whether it may become ready; whether, being ready, it must ask again. */
+bool breakers_allow(const struct execution *x);
+bool breakers_recall(const struct execution *x);
+/* It has run, and x->run says how that ended. */
+void breakers_judge(struct sched *s, struct execution *x);
+
+/* Let go what need not be held any more, *left of it at most. */
+void breakers_release(struct sched *s, int *left);
+/* Those whose time has come let one through, a slice of them. */
+void breakers_tick(struct sched *s, int64_t now_ns);
+/* When there is something to be done; SCHED_NEVER. */
+int64_t breakers_wake_ns(const struct sched *s, int64_t now_ns);
+/* Nothing else refers to any. */
+void breakers_fini(struct sched *s);
 
 /* retry.c */
 

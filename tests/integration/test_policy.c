@@ -76,6 +76,7 @@ test_history(void **state)
 		{ "1 HISTORY a LIMIT x", "1 ERROR invalid ..." },
 		{ "1 HISTORY a x 1", "1 ERROR invalid ..." },
 		{ "1 RULE SET r a direct /bin/false", "1 OK" },
+		{ "1 RULE OPTIONS r breaker=off", "1 OK" },
 		{ 0 },
 	};
 	struct daemon *d = *state;

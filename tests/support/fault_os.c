@@ -23,6 +23,7 @@ static struct {
 	uint64_t n_writes[LEN_MAX];
 	int64_t wall_ns;
 	bool has_wall;
+	int64_t mono_ns; /* 0: the base's */
 } fault;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -162,6 +163,14 @@ fault_wall_of_base(void)
 {
 	lock();
 	fault.has_wall = false;
+	unlock();
+}
+
+void
+fault_set_mono(int64_t mono_ns)
+{
+	lock();
+	fault.mono_ns = mono_ns;
 	unlock();
 }
 
@@ -361,7 +370,12 @@ fault_wall_ns(void)
 static int64_t
 fault_mono_ns(void)
 {
-	return fault.base->mono_ns();
+	int64_t ns;
+
+	lock();
+	ns = fault.mono_ns;
+	unlock();
+	return ns != 0 ? ns : fault.base->mono_ns();
 }
 
 static char *

@@ -70,6 +70,7 @@ start(struct rig *r)
 	struct err e;
 
 	fault_set_wall(r->now_ns);
+	fault_set_mono(r->mono_ns);
 	r->sched = sched_new(&o, &e);
 	assert_non_null(r->sched);
 	assert_int_equal(sched_recover(r->sched, r->now_ns, &e), 0);
@@ -88,6 +89,7 @@ rig_begin(struct rig *r, const char *path, unsigned max_inflight,
 	r->path = path;
 	r->max_inflight = max_inflight;
 	r->now_ns = now_ns;
+	r->mono_ns = 1;
 	box_init(&r->box);
 	r->zones = zones_new(NULL);
 	assert_non_null(r->zones);
@@ -139,11 +141,21 @@ rig_tick(struct rig *r, int64_t now_ns)
 {
 	if (now_ns > r->now_ns)
 		sim_pass(now_ns - r->now_ns);
+	if (now_ns > r->now_ns)
+		r->mono_ns += now_ns - r->now_ns;
 	r->now_ns = now_ns;
 	fault_set_wall(now_ns);
+	fault_set_mono(r->mono_ns);
 	r->again_ns = sched_tick(r->sched, now_ns);
 	assert_true(r->again_ns >= now_ns);
 	rig_settle(r);
+}
+
+void
+rig_set_clock(struct rig *r, int64_t now_ns)
+{
+	r->now_ns = now_ns;
+	fault_set_wall(now_ns);
 }
 
 unsigned

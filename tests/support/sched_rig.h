@@ -26,7 +26,8 @@ struct rig {
 	const char *path; /* NULL: in memory */
 	unsigned max_inflight;
 	int64_t now_ns;
-	int64_t again_ns;	       /* what the last tick gave */
+	int64_t mono_ns;  /* goes on by what now_ns does, never back */
+	int64_t again_ns; /* what the last tick gave */
 	struct run *run[RIG_RUNS_MAX]; /* submitted and not ended, in order */
 	size_t n_runs;
 	size_t n_submitted;	/* ever */
@@ -52,6 +53,8 @@ void rig_end(struct rig *r);
 void rig_settle(struct rig *r);
 /* The time is now (both clocks go on): one tick, and rig_settle. */
 void rig_tick(struct rig *r, int64_t now_ns);
+/* The clock is set: no time has passed. */
+void rig_set_clock(struct rig *r, int64_t now_ns);
 /* Ticks as long as there is more to do at once. How many there were. */
 unsigned rig_at(struct rig *r, int64_t now_ns);
 

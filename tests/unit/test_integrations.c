@@ -43,10 +43,14 @@ open_at(const char *path)
 {
 	const struct store_hooks hooks = { .rule_changed = rule_changed,
 		.rule_removed = rule_removed };
+	struct sched_options o = { .framerate = 512, .max_inflight = 1 };
 	struct err e;
 
 	if (box_open(&box, path) == -1)
 		fail_msg("%s", box.err.msg);
+	o.store = box.store;
+	server.sched = sched_new(&o, &e); /* for its breakers */
+	assert_non_null(server.sched);
 	table = integrations_new(box.store, NULL, LIMIT_NS, &e);
 	assert_non_null(table);
 	store_set_hooks(box.store, &hooks);
@@ -63,6 +67,8 @@ close_all(void)
 {
 	integrations_free(table);
 	table = NULL;
+	sched_free(server.sched);
+	server.sched = NULL;
 	box_close(&box);
 }
 
@@ -85,6 +91,8 @@ teardown(void **state)
 	(void)state;
 	fault_none();
 	integrations_free(table);
+	sched_free(server.sched);
+	server.sched = NULL;
 	box_fini(&box);
 	sim_free(fs);
 	sim_use(NULL);

@@ -136,7 +136,7 @@ the_wait_has_a_cap(void **state)
 	int64_t now = T0;
 
 	(void)state;
-	begin(NULL, "retries=100 backoff=1s backoff_max=5s");
+	begin(NULL, "retries=100 backoff=1s backoff_max=5s breaker=off");
 	set("a", T0);
 	rig_at(&rig, now);
 	rig.random = 5 * S;

@@ -1,0 +1,162 @@
+/* BREAKER LIST GET OPEN RESET */
+#include "commands.h"
+
+#include <stdlib.h>
+
+#include "breakers.h"
+#include "metric.h"
+#include "reply.h"
+
+/* Looked at, or written, before others get their turn. */
+#define PIECE_LOOKS 256
+#define PIECE_BYTES 65536u
+
+static const char rule_prefix[] = "rule:";
+
+static bool
+sees_rule(const void *ctx, const struct rule *rule)
+{
+	return rule_visible(ctx, rule);
+}
+
+bool
+breaker_visible(const struct conn *c, struct slice name)
+{
+	return c->token == NULL || c->token->namespace[0] == '\0' ||
+	    breakers_any_rule(c->server->sched, name, sees_rule, c);
+}
+
+static double
+failure_ratio(const struct breaker_calls *calls)
+{
+	return calls->n == 0 ? 0 : (double)calls->failures / (double)calls->n;
+}
+
+static int
+find(struct conn *c, struct slice name, struct breaker_row *row, struct err *e)
+{
+	struct slice prefix = slice_str(rule_prefix);
+
+	/* Whether there is such a rule is not for everybody to know. */
+	if (slice_has_prefix(name, prefix) &&
+	    !allowed(c, slice_of(name.ptr + prefix.len, name.len - prefix.len),
+		"breaker", e))
+		return -1;
+	if (!breakers_find(c->server->sched, name, row))
+		return err_set(e, ERR_NOT_FOUND, "no such breaker");
+	if (!breaker_visible(c, name))
+		return err_set(e, ERR_DENIED,
+		    "no rule of namespace %s uses the breaker",
+		    auth_namespace_word(c->token));
+	return 0;
+}
+
+int
+cmd_breaker_get(struct conn *c, const struct request *r, struct err *e)
+{
+	struct metric_value v[METRIC_COUNT] = { 0 };
+	struct breaker_row row;
+
+	if (find(c, r->u.text, &row, e) == -1)
+		return FAILED;
+	v[METRIC_BREAKER_breaker].word = row.name;
+	v[METRIC_BREAKER_state].word = breaker_state_word(row.state);
+	v[METRIC_BREAKER_failure_ratio].ratio = failure_ratio(&row.calls);
+	v[METRIC_BREAKER_calls].number = row.calls.n;
+	v[METRIC_BREAKER_opened_ns].ns = row.opened_ns;
+	v[METRIC_BREAKER_retry_ns].ns = row.retry_ns;
+	v[METRIC_BREAKER_last_error].word = row.last_error;
+	metric_put_pairs(conn_reply(c), r->id, METRIC_SECTION_BREAKER, v);
+	reply_ok(conn_reply(c), r->id);
+	return HANDLED;
+}
+
+int
+cmd_breaker_open(struct conn *c, const struct request *r, struct err *e)
+{
+	if (breakers_isolate(c->server->sched, r->u.text, e) == -1)
+		return FAILED;
+	reply_ok(conn_reply(c), r->id);
+	return HANDLED;
+}
+
+int
+cmd_breaker_reset(struct conn *c, const struct request *r, struct err *e)
+{
+	if (breakers_reset(c->server->sched, r->u.text, e) == -1)
+		return FAILED;
+	reply_ok(conn_reply(c), r->id);
+	return HANDLED;
+}
+
+/* BREAKER LIST under way. */
+struct list {
+	struct stream stream; /* first */
+	char id[REQUEST_ID_MAX];
+	struct buf last; /* the name it has come to */
+};
+
+static void
+put_row(struct buf *out, struct slice id, const struct breaker_row *row)
+{
+	reply_begin(out, id);
+	reply_str(out, row->name);
+	reply_str(out, breaker_state_word(row->state));
+	reply_ratio(out, failure_ratio(&row->calls));
+	reply_u64(out, row->calls.n);
+	reply_i64(out, row->opened_ns);
+	reply_i64(out, row->retry_ns);
+	reply_end(out);
+}
+
+static bool
+more(struct conn *c, struct stream *st)
+{
+	struct list *l = (struct list *)(void *)st;
+	struct buf *out = conn_reply(c);
+	size_t began = out->len;
+	struct breaker_row row;
+
+	for (int left = PIECE_LOOKS; left > 0; left--) {
+		if (!breakers_after(c->server->sched, buf_slice(&l->last),
+			&row)) {
+			reply_ok(out, st->id);
+			return true;
+		}
+		if (breaker_visible(c, slice_str(row.name)))
+			put_row(out, st->id, &row);
+		buf_clear(&l->last);
+		buf_add_str(&l->last, row.name);
+		if (l->last.failed) { /* where to go on is not known */
+			out->failed = true;
+			return true;
+		}
+		if (out->len - began >= PIECE_BYTES)
+			break;
+	}
+	return false;
+}
+
+static void
+list_free(struct stream *st)
+{
+	struct list *l = (struct list *)(void *)st;
+
+	buf_free(&l->last);
+	free(l);
+}
+
+int
+cmd_breaker_list(struct conn *c, const struct request *r, struct err *e)
+{
+	struct list *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return err_nomem(e);
+	l->stream.more = more;
+	l->stream.free = list_free;
+	memcpy(l->id, r->id.ptr, r->id.len);
+	l->stream.id = slice_of(l->id, r->id.len);
+	conn_stream(c, &l->stream);
+	return HANDLED;
+}

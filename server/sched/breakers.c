@@ -1,0 +1,459 @@
+/*
+ * Breakers and what they hold. An execution that is due comes to its breaker
+ * first and to its rule then. One that is not let through is `barred`: in the
+ * queue of its breaker, by due time, whatever its rule. A breaker that may let
+ * some through is put into the list `open`, and breakers_release passes them
+ * on to their rules, which may hold them in turn.
+ *
+ * As an execution keeps the runner it has matched, it keeps the breaker of
+ * what that calls, even when its rule goes through another one by now.
+ */
+#include "breakers.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "log.h"
+#include "os.h"
+#include "sched_internal.h"
+#include "tstamp.h"
+
+/* --- by name --- */
+
+static struct gate *
+find(const struct sched *s, struct slice name)
+{
+	return (struct gate *)(void *)names_find(&s->gates.by_name, name);
+}
+
+static struct gate *
+find_next(const struct sched *s, struct slice name)
+{
+	return (struct gate *)(void *)names_after(&s->gates.by_name, name);
+}
+
+/* The name of the breaker of a rule that has one. */
+static void
+put_name(struct buf *out, const struct rule *rule)
+{
+	rule_spec_put_endpoint(out, rule->spec);
+	if (out->len == 0) {
+		buf_add_str(out, "rule:");
+		buf_add_slice(out, rule_id(rule));
+	}
+	buf_add_byte(out, '\0');
+}
+
+/* --- their life --- */
+
+/* Takes the name over. NULL: no memory. */
+static struct gate *
+gate_new(struct sched *s, char *name)
+{
+	struct gate *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return NULL;
+	g->gates = &s->gates;
+	g->named.name = name;
+	breaker_init(&g->breaker);
+	if (names_add(&s->gates.by_name, &g->named) == -1) {
+		free(g);
+		return NULL;
+	}
+	s->gates.count[BREAKER_CLOSED]++;
+	return g;
+}
+
+static struct gate *
+gate_ref(struct gate *g)
+{
+	if (g != NULL)
+		g->refs++;
+	return g;
+}
+
+static void
+gate_unref(struct gate *g)
+{
+	if (g == NULL || --g->refs > 0)
+		return;
+	assert(g->held.n == 0 && g->rules == NULL && !g->open);
+	waitq_remove(&g->alarm);
+	g->gates->count[g->told]--;
+	names_remove(&g->gates->by_name, &g->named);
+	free(g->last_error);
+	free(g->named.name);
+	free(g);
+}
+
+/* The breaker of a rule, with a reference; NULL: no memory. */
+static struct gate *
+gate_of(struct sched *s, const struct rule *rule)
+{
+	struct buf name = { 0 };
+	struct gate *g;
+
+	put_name(&name, rule);
+	if (name.failed) {
+		buf_free(&name);
+		return NULL;
+	}
+	g = find(s, slice_str(name.ptr));
+	if (g == NULL && (g = gate_new(s, name.ptr)) != NULL)
+		return gate_ref(g);
+	buf_free(&name);
+	return gate_ref(g);
+}
+
+int
+breakers_attach(struct sched *s, struct rule_state *state,
+    const struct rule *rule)
+{
+	struct gate *g = NULL;
+
+	if (rule->spec->number[OPTION_breaker] == BREAKER_ON &&
+	    (g = gate_of(s, rule)) == NULL) {
+		breakers_detach(state);
+		return -1;
+	}
+	breakers_detach(state);
+	if (g == NULL)
+		return 0;
+	state->gate = g;
+	state->next_at_gate = g->rules;
+	state->link_at_gate = &g->rules;
+	if (g->rules != NULL)
+		g->rules->link_at_gate = &state->next_at_gate;
+	g->rules = state;
+	return 0;
+}
+
+void
+breakers_detach(struct rule_state *state)
+{
+	struct gate *g = state->gate;
+
+	if (g == NULL)
+		return;
+	*state->link_at_gate = state->next_at_gate;
+	if (state->next_at_gate != NULL)
+		state->next_at_gate->link_at_gate = state->link_at_gate;
+	state->gate = NULL;
+	gate_unref(g);
+}
+
+/* --- what changes --- */
+
+static void
+tell(struct sched *s, struct gate *g)
+{
+	enum breaker_state state = g->breaker.state;
+	const char *word = breaker_state_word(state);
+
+	s->gates.count[g->told]--;
+	s->gates.count[state]++;
+	g->told = state;
+	if (state == BREAKER_OPEN || state == BREAKER_ISOLATED)
+		g->opened_ns = os->wall_ns();
+	if (state == BREAKER_OPEN)
+		LOG_WARN("breaker", LOG_STR("breaker", g->named.name),
+		    LOG_STR("state", word),
+		    LOG_STR("reason",
+			g->last_error == NULL ? "-" : g->last_error));
+	else
+		LOG_INFO("breaker", LOG_STR("breaker", g->named.name),
+		    LOG_STR("state", word));
+	if (s->options.breaker_changed != NULL)
+		s->options.breaker_changed(s->options.ctx, g->named.name,
+		    state);
+}
+
+static void
+arm(struct sched *s, struct gate *g)
+{
+	int64_t alarm_ns = g->breaker.alarm_ns;
+
+	if (g->alarm.queue != NULL && g->alarm.key == alarm_ns)
+		return;
+	waitq_remove(&g->alarm);
+	if (alarm_ns == BREAKER_NEVER)
+		return;
+	waitq_add(&s->gates.alarms, &g->alarm, alarm_ns, 0);
+	s->gates.clock_ns = os->wall_ns() - os->mono_ns();
+}
+
+/* Whatever may have changed, for the breaker or for what it holds. */
+static void
+look(struct sched *s, struct gate *g)
+{
+	if (g->held.n == 0)
+		breaker_relax(&g->breaker);
+	if (g->told != g->breaker.state)
+		tell(s, g);
+	arm(s, g);
+	if (g->open || g->held.n == 0 || !breaker_allows(&g->breaker))
+		return;
+	g->open = true;
+	g->next_open = s->gates.open;
+	s->gates.open = gate_ref(g);
+}
+
+void
+breakers_release(struct sched *s, int *left)
+{
+	struct gate *g;
+
+	while ((g = s->gates.open) != NULL) {
+		while (g->held.n > 0 && breaker_allows(&g->breaker)) {
+			if (*left == 0)
+				return;
+			--*left;
+			hold_by_rule(s, execution_of_wait(g->held.first));
+		}
+		s->gates.open = g->next_open;
+		g->open = false;
+		gate_unref(g);
+	}
+}
+
+static struct gate *
+gate_of_alarm(struct waitq_node *node)
+{
+	return (
+	    struct gate *)(void *)((char *)node - offsetof(struct gate, alarm));
+}
+
+void
+breakers_tick(struct sched *s, int64_t now_ns)
+{
+	int64_t mono_ns = os->mono_ns();
+
+	s->gates.clock_ns = now_ns - mono_ns;
+	for (int i = 0; i < SCHED_SLICE && s->gates.alarms.n > 0; i++) {
+		struct gate *g = gate_of_alarm(s->gates.alarms.first);
+
+		if (g->alarm.key > mono_ns)
+			return;
+		breaker_alarm(&g->breaker);
+		look(s, g);
+	}
+}
+
+/* On the wall clock, as it was set when it was last looked at. */
+static int64_t
+wall_of(const struct sched *s, int64_t mono_ns)
+{
+	if (mono_ns == BREAKER_NEVER)
+		return 0;
+	return mono_ns < TSTAMP_MAX_NS - s->gates.clock_ns
+	    ? mono_ns + s->gates.clock_ns
+	    : TSTAMP_MAX_NS;
+}
+
+int64_t
+breakers_wake_ns(const struct sched *s, int64_t now_ns)
+{
+	if (s->gates.open != NULL)
+		return now_ns;
+	if (s->gates.alarms.n == 0)
+		return SCHED_NEVER;
+	return wall_of(s, s->gates.alarms.first->key);
+}
+
+void
+breakers_fini(struct sched *s)
+{
+	struct gate *g;
+
+	/* Only those who isolated them still have references. */
+	while ((g = find_next(s, slice_of("", 0))) != NULL)
+		gate_unref(g);
+}
+
+/* --- executions --- */
+
+/* Let through, and not ended. */
+static bool
+is_through(uint8_t state)
+{
+	return state == EXECUTION_READY || state == EXECUTION_STARTING ||
+	    state == EXECUTION_RUNNING;
+}
+
+int
+breakers_join(struct sched *s, struct execution *x, const struct rule *rule)
+{
+	/* Without memory for it the rule may have none yet. */
+	if (x->rule->gate == NULL && breakers_attach(s, x->rule, rule) == -1)
+		return -1;
+	x->gate = gate_ref(x->rule->gate);
+	return 0;
+}
+
+void
+breakers_moved(struct sched *s, struct execution *x, uint8_t from)
+{
+	struct gate *g = x->gate;
+
+	if (g == NULL)
+		return;
+	if (is_through(from) &&
+	    (x->state == EXECUTION_READY || !is_through(x->state)))
+		breaker_end(&g->breaker, x->era);
+	if (x->state == EXECUTION_READY)
+		x->era = breaker_begin(&g->breaker, os->mono_ns());
+	look(s, g);
+}
+
+void
+breakers_quit(struct sched *s, struct execution *x)
+{
+	struct gate *g = x->gate;
+
+	if (g == NULL)
+		return;
+	if (is_through(x->state))
+		breaker_end(&g->breaker, x->era);
+	look(s, g);
+	x->gate = NULL;
+	gate_unref(g);
+}
+
+bool
+breakers_allow(const struct execution *x)
+{
+	const struct gate *g = x->gate;
+
+	return g == NULL || (g->held.n == 0 && breaker_allows(&g->breaker));
+}
+
+bool
+breakers_recall(const struct execution *x)
+{
+	return x->gate != NULL && x->era != x->gate->breaker.era;
+}
+
+static void
+keep_error(struct gate *g, const struct run *run)
+{
+	const char *why = run->reason[0] != '\0'
+	    ? run->reason
+	    : run_outcome_word(run->outcome);
+	char *copy = strdup(why);
+
+	if (copy == NULL) /* the one before will do */
+		return;
+	free(g->last_error);
+	g->last_error = copy;
+}
+
+void
+breakers_judge(struct sched *s, struct execution *x)
+{
+	const struct run *run = x->run;
+	struct gate *g = x->gate;
+	bool success = run->outcome == RUN_SUCCESS;
+
+	if (g == NULL)
+		return;
+	if (!success && run->outcome != RUN_FAILURE &&
+	    run->outcome != RUN_TIMEOUT && run->outcome != RUN_LOST)
+		return;
+	if (!success)
+		keep_error(g, run);
+	breaker_judge(&g->breaker, x->era, x->spec, success, os->mono_ns());
+	look(s, g);
+}
+
+/* --- what others ask --- */
+
+void
+breakers_count(const struct sched *s, struct breaker_counts *out)
+{
+	memcpy(out->state, s->gates.count, sizeof(out->state));
+	out->held = s->gates.n_held;
+}
+
+static bool
+fill(const struct sched *s, const struct gate *g, struct breaker_row *row)
+{
+	if (g == NULL)
+		return false;
+	row->name = g->named.name;
+	row->state = g->breaker.state;
+	row->calls = breaker_calls(&g->breaker, 0, os->mono_ns());
+	row->opened_ns = g->opened_ns;
+	row->retry_ns =
+	    row->state == BREAKER_CLOSED ? 0 : wall_of(s, g->breaker.alarm_ns);
+	row->last_error = g->last_error;
+	return true;
+}
+
+bool
+breakers_find(const struct sched *s, struct slice name, struct breaker_row *row)
+{
+	return fill(s, find(s, name), row);
+}
+
+bool
+breakers_after(const struct sched *s, struct slice name,
+    struct breaker_row *row)
+{
+	return fill(s, find_next(s, name), row);
+}
+
+const char *
+breakers_state_word(const struct sched *s, struct slice name)
+{
+	const struct gate *g = find(s, name);
+
+	return g == NULL ? NULL : breaker_state_word(g->breaker.state);
+}
+
+bool
+breakers_any_rule(const struct sched *s, struct slice name,
+    breakers_rule_cb *is, const void *ctx)
+{
+	const struct gate *g = find(s, name);
+	const struct rule_state *state = g == NULL ? NULL : g->rules;
+
+	while (state != NULL && !is(ctx, state->rule))
+		state = state->next_at_gate;
+	return state != NULL;
+}
+
+int
+breakers_isolate(struct sched *s, struct slice name, struct err *e)
+{
+	struct gate *g = find(s, name);
+
+	if (g == NULL)
+		return err_set(e, ERR_NOT_FOUND, "no such breaker");
+	if (g->breaker.state == BREAKER_ISOLATED)
+		return 0;
+	if (s->gates.count[BREAKER_ISOLATED] >= BREAKERS_ISOLATED_MAX)
+		return err_set(e, ERR_LIMIT, "%u breakers are isolated",
+		    BREAKERS_ISOLATED_MAX);
+	breaker_isolate(&g->breaker);
+	look(s, gate_ref(g)); /* whoever isolated it has a reference */
+	return 0;
+}
+
+int
+breakers_reset(struct sched *s, struct slice name, struct err *e)
+{
+	struct gate *g = find(s, name);
+	bool isolated;
+
+	if (g == NULL)
+		return err_set(e, ERR_NOT_FOUND, "no such breaker");
+	isolated = g->breaker.state == BREAKER_ISOLATED;
+	breaker_reset(&g->breaker, os->mono_ns());
+	look(s, g);
+	if (isolated)
+		gate_unref(g);
+	return 0;
+}

@@ -127,11 +127,12 @@ agent_stats_look(const struct agent_stats *a, int64_t now_mono_ns,
 		return;
 	for (int i = 0; i < 2 * AGENT_SLICES; i++) {
 		const struct slot *slot = &a->slot[i];
-		int64_t age = (newest - slot->no) / AGENT_SLICES;
+		int64_t age = newest - slot->no;
+		struct trend_part *part = &sum[age >= AGENT_SLICES];
 
-		if (slot->no > 0 && age < 2) {
-			sum[age].n += slot->n;
-			sum[age].failures += slot->failures;
+		if (slot->no > 0 && age < 2 * AGENT_SLICES) {
+			part->n += slot->n;
+			part->failures += slot->failures;
 		}
 	}
 	v->operations = a->operations;

@@ -33,7 +33,7 @@ judge_lateness(struct server *s, int64_t now_mono_ns)
 
 	window_sum(&s->monitor.pace.lateness_us, now_mono_ns, &late);
 	judge(s, CONDITION_trigger_lateness,
-	    (double)(histogram_quantile(&late, 0.99) / 1000));
+	    (double)histogram_quantile(&late, 0.99) * NS_PER_US / NS_PER_MS);
 }
 
 /* Refused now, or since the last poll: results have a reserve of space, so

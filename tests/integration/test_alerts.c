@@ -402,6 +402,62 @@ test_agents_and_namespaces(void **state)
 	wire_stop(&w, d);
 }
 
+/* Wait until some row of the list begins so. */
+static void
+wait_some_row(struct wire *w, const char *start)
+{
+	char *reply;
+	bool found;
+
+	do {
+		reply = wire_reply(w, "l ALERT LIST");
+		found = strstr(reply, start) != NULL;
+		free(reply);
+	} while (!found);
+}
+
+/* Each of the others, where anything at all is too much. */
+static void
+test_other_sources(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w, stranger;
+
+	quick_polls(d);
+	daemon_set(d, "alerts.memory_warning=0");
+	daemon_set(d, "alerts.disk_critical=0");
+	daemon_set(d, "alerts.trigger_lateness_ms=0");
+	daemon_set(d, "alerts.auth_failures_per_minute=2");
+	daemon_set(d, "controller.auth_file=auth");
+	write_file(d, "auth", "[token.all]\nsecret = s-all\nnamespace = *\n");
+	wire_start(&w, d);
+	wire_ask(&w, "AUTH s-all", "OK");
+	wait_some_row(&w, " warning system memory ");
+	wait_some_row(&w, " critical system disk ");
+	wait_health(&w, "storage", "critical");
+	wait_health(&w, "protocol", "healthy");
+	for (int i = 0; i < 3; i++) {
+		wire_open(&stranger, d->port);
+		wire_ask_start(&stranger, "AUTH wrong", "ERROR denied ");
+		wire_close(&stranger);
+	}
+	wait_some_row(&w, " warning security authentication ");
+	wait_health(&w, "protocol", "degraded");
+	wire_ask(&w, "r RULE SET r j. shell true", "r OK");
+	wire_ask(&w, "s SET j.1 +10ms", "s OK");
+	wait_some_row(&w, " warning system scheduler ");
+	wait_health(&w, "scheduler", "degraded");
+	/* Nobody listens there. */
+	wire_ask(&w, "i INTEGRATION SET nobody tcp 127.0.0.1:1", "i OK");
+	wait_some_row(&w, " critical integration nobody ");
+	wait_health(&w, "integrations", "critical");
+	assert_int_equal(wire_row_u64(&w, "h HEALTH SYSTEM", "alerts_critical"),
+	    2);
+	wire_ask(&w, "i INTEGRATION REMOVE nobody", "i OK");
+	wait_health(&w, "integrations", "healthy");
+	wire_stop(&w, d);
+}
+
 static void
 test_no_polls_no_alerts(void **state)
 {
@@ -428,6 +484,7 @@ main(void)
 		DAEMON_TEST(test_thresholds),
 		DAEMON_TEST(test_reload),
 		DAEMON_TEST(test_agents_and_namespaces),
+		DAEMON_TEST(test_other_sources),
 		DAEMON_TEST(test_no_polls_no_alerts),
 	};
 

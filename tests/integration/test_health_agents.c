@@ -58,8 +58,9 @@ test_hundred_runs_with_ten_failures(void **state)
 	expect_row(&w, "recent_failures", "10");
 	expect_row(&w, "sandbox", "none");
 	expect_row(&w, "sessions", "0");
-	assert_true(atof(wire_row(&w, "h HEALTH AGENT r",
-			"execution_time_ms_p99")) > 0);
+	assert_true(
+	    strtod(wire_row(&w, "h HEALTH AGENT r", "execution_time_ms_p99"),
+		NULL) > 0);
 	/* Kept over RULE SET, gone with the rule. */
 	wire_ask(&w, "r RULE SET r j. shell true", "r OK");
 	expect_row(&w, "operations_completed", "100");

@@ -20,7 +20,7 @@
 #include "log.h"
 #include "os.h"
 
-#define BUCKETS 1024u
+#define BUCKETS 2048u
 #define ID_TEXT_MAX 24
 
 enum { NONE = -1, ANY = -2 };

@@ -31,7 +31,7 @@
 #include "tstamp.h"
 
 /* Agents and integrations with something amiss; the rest are few. */
-#define ALERT_SOURCES_MAX 8000
+#define ALERT_SOURCES_MAX 2000
 /* Alerts kept when they have been cleared, the last ones, and for how long.
  * Of all there ever were the last is always kept: its number must not be given
  * again. */

@@ -70,17 +70,20 @@ judge_agent(struct server *s, const struct rule *rule, int64_t now_mono_ns)
 		    v.confidence);
 }
 
-static void
-judge_agents(struct server *s, int64_t now_mono_ns)
+/* At most so many more; returns how many may still follow. */
+static int
+judge_agents(struct conditions *c, struct server *s, int left)
 {
 	const struct rules *rules = store_rules(s->store);
+	int64_t now_mono_ns = os->mono_ns();
 
-	for (uint32_t i = 1; i < rules->n_slots; i++) {
-		const struct rule *rule = rules_by_slot(rules, i);
+	for (; left > 0 && c->rule < rules->n_slots; c->rule++, left--) {
+		const struct rule *rule = rules_by_slot(rules, c->rule);
 
 		if (rule != NULL && agent_stats_of(rule) != NULL)
 			judge_agent(s, rule, now_mono_ns);
 	}
+	return left;
 }
 
 static double
@@ -111,29 +114,44 @@ judge_integration(struct server *s, const struct integration *i)
 	    v.calls.error_rate);
 }
 
-static void
-judge_integrations(struct server *s)
+static int
+judge_integrations(struct conditions *c, struct server *s, int left)
 {
 	struct integrations *all = s->monitor.integrations;
 	const struct integration *i;
-	uint32_t slot = 0;
 
-	while ((i = integrations_next(all, &slot)) != NULL)
+	for (; left > 0; left--) {
+		if ((i = integrations_next(all, &c->integration)) == NULL)
+			break;
 		judge_integration(s, i);
+	}
+	return left;
 }
 
 void
-conditions_poll(struct conditions *c, struct server *s)
+conditions_begin(struct conditions *c, struct server *s)
 {
 	int64_t now_mono_ns = os->mono_ns();
 
+	c->running = true;
+	c->rule = 1;
+	c->integration = 0;
 	alerts_begin(s->monitor.alerts);
 	judge_system(s);
 	judge_lateness(s, now_mono_ns);
 	judge_storage(c, s);
 	judge(s, CONDITION_auth_failures,
 	    (double)rate_sum(&s->traffic->auth_failures, now_mono_ns));
-	judge_agents(s, now_mono_ns);
-	judge_integrations(s);
+}
+
+bool
+conditions_step(struct conditions *c, struct server *s)
+{
+	int left = judge_agents(c, s, CONDITIONS_SLICE);
+
+	if (judge_integrations(c, s, left) == 0)
+		return false;
 	alerts_end(s->monitor.alerts, os->wall_ns());
+	c->running = false;
+	return true;
 }

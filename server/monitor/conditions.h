@@ -1,17 +1,29 @@
-/* What is judged on each poll: the conditions of alert.def. Main thread. */
+/*
+ * What is judged on each poll: the conditions of alert.def. Rules and
+ * integrations a slice at a time, so that others get their turn. Main thread.
+ */
 #ifndef MONITOR_CONDITIONS_H
 #define MONITOR_CONDITIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#define CONDITIONS_SLICE 1024
 
 struct server;
 
-/* What the last poll saw. Zeroed at first. */
+/* Zeroed at first. */
 struct conditions {
-	uint64_t failed_commits;
+	uint64_t failed_commits; /* that the last poll saw */
+	bool running;
+	uint32_t rule; /* slots: where the next slice begins */
+	uint32_t integration;
 };
 
-/* Judge them all, and let alerts come and go. */
-void conditions_poll(struct conditions *c, struct server *s);
+/* A poll, which must not be running: judge what the server is a matter of.
+ * Then call conditions_step until it returns true: all has been judged, and
+ * alerts have come and gone. */
+void conditions_begin(struct conditions *c, struct server *s);
+bool conditions_step(struct conditions *c, struct server *s);
 
 #endif

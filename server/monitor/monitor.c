@@ -15,23 +15,36 @@ schedule_polls(struct monitor *m)
 	task_schedule(&m->tasks[TASK_INTEGRATION_PROBE], interval);
 }
 
+/* A poll goes on: samples have been taken; alerts from them, history of both,
+ * events. */
+static void
+on_poll_slice(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct monitor *m = w->data;
+
+	(void)revents;
+	if (!conditions_step(&m->conditions, m->server)) {
+		ev_timer_start(loop, &m->poll_slice);
+		return;
+	}
+	rollup_task_poll(&m->history);
+	watch_health(m->server);
+	task_end(&m->tasks[TASK_HEALTH_POLL], false);
+	schedule_polls(m);
+}
+
 static void
 on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct monitor *m = w->data;
-	struct task *task = &m->tasks[TASK_HEALTH_POLL];
 
-	(void)loop;
-	(void)revents;
-	task_begin(task);
+	if (m->conditions.running)
+		return; /* the last one still goes on */
+	task_begin(&m->tasks[TASK_HEALTH_POLL]);
 	probing_poll(m->server);
-	/* In this order: samples, alerts from them, history of both, events. */
 	system_look(&m->system);
-	conditions_poll(&m->conditions, m->server);
-	rollup_task_poll(&m->history);
-	watch_health(m->server);
-	task_end(task, false);
-	schedule_polls(m);
+	conditions_begin(&m->conditions, m->server);
+	on_poll_slice(loop, &m->poll_slice, revents);
 }
 
 void
@@ -39,7 +52,8 @@ monitor_init(struct monitor *m, struct server *s)
 {
 	m->server = s;
 	ev_init(&m->poll, on_poll);
-	m->poll.data = m;
+	ev_timer_init(&m->poll_slice, on_poll_slice, 0, 0);
+	m->poll.data = m->poll_slice.data = m;
 	system_init(&m->system, "/proc",
 	    s->config->database_persistence == PERSISTENCE_MEMORY
 		? NULL

@@ -39,7 +39,7 @@ struct server;
 
 struct monitor {
 	struct server *server;
-	ev_timer poll;
+	ev_timer poll, poll_slice;
 	struct task tasks[TASK_COUNT];
 	struct pace pace;
 	struct window commit_us;

@@ -458,6 +458,28 @@ test_other_sources(void **state)
 	wire_stop(&w, d);
 }
 
+/* More rules than are judged in one go: the last one is judged too. */
+static void
+test_many_rules(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+
+	quick_polls(d);
+	wire_start(&w, d);
+	for (int i = 0; i < 2500; i++)
+		wire_sendf(&w, "r RULE SET r%04d j%04d. shell false\n", i, i);
+	for (int i = 0; i < 2500; i++)
+		wire_expect(&w, "r OK");
+	wire_ask(&w, "o RULE OPTIONS r2499 breaker=off", "o OK");
+	for (int i = 0; i < 5; i++) {
+		wire_sendf(&w, "s SET j2499.%d now\n", i);
+		wire_expect(&w, "s OK");
+	}
+	wait_some_row(&w, " warning agent r2499 ");
+	wire_stop(&w, d);
+}
+
 static void
 test_no_polls_no_alerts(void **state)
 {
@@ -485,6 +507,7 @@ main(void)
 		DAEMON_TEST(test_reload),
 		DAEMON_TEST(test_agents_and_namespaces),
 		DAEMON_TEST(test_other_sources),
+		DAEMON_TEST(test_many_rules),
 		DAEMON_TEST(test_no_polls_no_alerts),
 	};
 

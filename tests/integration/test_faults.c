@@ -37,9 +37,8 @@ put_rule(struct wire *w, const char *rule, const char *command, int port,
 		wire_sendf(w, "1 RULE SET %s %s. %.*s%d%s\n", rule, rule,
 		    (int)(at - command), command, port, at + strlen("PORT"));
 	wire_expect(w, "1 OK");
-	if (options == NULL)
-		return;
-	wire_sendf(w, "1 RULE OPTIONS %s %s\n", rule, options);
+	wire_sendf(w, "1 RULE OPTIONS %s breaker=off %s\n", rule,
+	    options == NULL ? "" : options);
 	wire_expect(w, "1 OK");
 }
 
@@ -138,7 +137,7 @@ test_redis(void **state)
 	service_redis(&redis, port);
 	wire_start(&w, d);
 	put_rule(&w, "a", "redis redis://127.0.0.1:PORT RPUSH list", port,
-	    "retries=1000000 backoff=20ms backoff_max=50ms breaker=off");
+	    "retries=1000000 backoff=20ms backoff_max=50ms");
 	run_to_end(&w, "a.first", "success -");
 	for (i = 0; i < N; i++)
 		wire_sendf(&w, "1 SET a.%d 1\n", i);

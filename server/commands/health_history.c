@@ -96,6 +96,7 @@ cmd_health_history(struct conn *c, const struct request *r, struct err *e)
 
 	if (check_source(c, q, e) == -1)
 		return FAILED;
+	system_refresh(&c->server->monitor.system);
 	rollup_task_look(history, &now);
 	answer.now = bucket_of_poll(&now);
 	rollup_rows(history->rollup, q, answer.now_ns,

@@ -51,6 +51,7 @@ struct rollup {
 	struct source *source[ROLLUP_SOURCES_MAX]; /* owned; NULL: free */
 	struct source *head[HEADS];
 	uint32_t next_number;
+	int64_t full_until_ns; /* nobody can be given up before that */
 	bool full_said;
 	size_t n_refused;
 	/* Where rollup_tidy goes on. */
@@ -191,6 +192,7 @@ forget(struct rollup *r, unsigned place)
 		at = &(*at)->next;
 	*at = s->next;
 	r->source[place] = NULL;
+	r->full_until_ns = 0;
 	/* If it is refused, the source is there again after a restart. */
 	if (store_entry_remove(r->store, ENTRY_HISTORY_SOURCE,
 		source_key(key, s->number), &nobody, &e) == -1)
@@ -198,27 +200,38 @@ forget(struct rollup *r, unsigned place)
 	source_free(s);
 }
 
+/* The source that was silent the longest, or a free place. */
+static unsigned
+find_oldest(const struct rollup *r)
+{
+	unsigned oldest = 0;
+
+	for (unsigned i = 0; i < ROLLUP_SOURCES_MAX; i++) {
+		if (r->source[i] == NULL)
+			return i;
+		if (r->source[i]->last_ns < r->source[oldest]->last_ns)
+			oldest = i;
+	}
+	return oldest;
+}
+
 /* A place for a new source, or ROLLUP_SOURCES_MAX. */
 static unsigned
 find_place(struct rollup *r, int64_t now_ns)
 {
-	unsigned oldest = ROLLUP_SOURCES_MAX;
+	unsigned place;
 
-	for (unsigned i = 0; i < ROLLUP_SOURCES_MAX; i++) {
-		const struct source *s = r->source[i];
-
-		if (s == NULL)
-			return i;
-		if (s->last_ns < now_ns - DAY_NS &&
-		    (oldest == ROLLUP_SOURCES_MAX ||
-			s->last_ns < r->source[oldest]->last_ns))
-			oldest = i;
+	if (now_ns <= r->full_until_ns || store_full(r->store))
+		return ROLLUP_SOURCES_MAX;
+	place = find_oldest(r);
+	if (r->source[place] == NULL)
+		return place;
+	if (r->source[place]->last_ns >= now_ns - DAY_NS) {
+		r->full_until_ns = r->source[place]->last_ns + DAY_NS;
+		return ROLLUP_SOURCES_MAX;
 	}
-	if (oldest < ROLLUP_SOURCES_MAX && !store_full(r->store))
-		forget(r, oldest);
-	else
-		oldest = ROLLUP_SOURCES_MAX;
-	return oldest;
+	forget(r, place);
+	return place;
 }
 
 static struct source *

@@ -249,6 +249,48 @@ test_dump_again(void **state)
 	tool_free(&t);
 }
 
+/* The settings, too, make the same server elsewhere. */
+static void
+test_settings_again(void **state)
+{
+	static const struct step settings[] = {
+		{ "1 ALERT SET cpu_warning 77", "1 OK" },
+		{ "1 ALERT SET cpu_warning 77.5", "1 OK" },
+		{ "1 INTEGRATION SET gone tcp 127.0.0.1:1", "1 OK" },
+		{ "1 INTEGRATION SET i exec /bin/echo \"a b\" \"\"", "1 OK" },
+		{ "1 INTEGRATION REMOVE gone", "1 OK" },
+		{ 0 },
+	};
+	struct daemon *d = *state, second;
+	struct wire w;
+	struct tool first;
+	char *lines, *save = NULL;
+
+	daemon_set(d, "health.polling_enabled=false");
+	wire_start(&w, d);
+	wire_play(&w, writes);
+	wire_play(&w, settings);
+	wire_stop(&w, d);
+	tool_run(&first, d, "dump --compact logfile");
+	assert_non_null(strstr(first.out,
+	    "ALERT SET cpu_warning 77.5\n"
+	    "INTEGRATION SET i exec /bin/echo \"a b\" \"\"\n"));
+	daemon_init(&second);
+	daemon_set(&second, "health.polling_enabled=false");
+	wire_start(&w, &second);
+	assert_non_null(lines = strdup(first.out));
+	for (char *line = strtok_r(lines, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		wire_sendf(&w, "7 %s\n", line);
+		wire_expect(&w, "7 OK");
+	}
+	wire_stop(&w, &second);
+	expect_run(&second, "dump --compact logfile", 0, first.out);
+	daemon_fini(&second);
+	tool_free(&first);
+	free(lines);
+}
+
 /* The member of a JSON line as text; numbers in decimal. */
 static const char *
 member(const json_t *object, const char *key)
@@ -561,6 +603,7 @@ main(void)
 		DAEMON_TEST(test_missing),
 		DAEMON_TEST(test_dump),
 		DAEMON_TEST(test_dump_again),
+		DAEMON_TEST(test_settings_again),
 		DAEMON_TEST(test_json),
 		DAEMON_TEST(test_follow),
 		DAEMON_TEST(test_output_closed),

@@ -164,7 +164,8 @@ static int
 run_connected(struct tick *t, const struct ctl_args *a)
 {
 	if (a->action == ACTION_CHECK)
-		return check_run(t, a->metric, a->warning, a->critical, stdout);
+		return (int)check_run(t, a->metric, a->warning, a->critical,
+		    stdout);
 	if (tick_err(t) != TICK_OK)
 		return report(t);
 	if (a->action == ACTION_WATCH)
@@ -236,7 +237,7 @@ main(int argc, char **argv)
 	if (ctl_args_parse(&a, argc, argv) == 0) {
 		r = run(&a);
 	} else if (a.action == ACTION_CHECK) {
-		r = check_usage(stdout, a.error);
+		r = (int)check_usage(stdout, a.error);
 	} else {
 		(void)fprintf(stderr, "tickctl: %s\n", a.error);
 		r = EXIT_FAILED;

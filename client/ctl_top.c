@@ -292,6 +292,7 @@ static int
 begin_screen(struct ui *ui, const char **why)
 {
 	int error; /* written; the result says it, too */
+	bool fit;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
 		*why = "not a terminal";
@@ -301,7 +302,9 @@ begin_screen(struct ui *ui, const char **why)
 		*why = "this terminal is not known (TERM)";
 		return -1;
 	}
-	if (cursor_address == NULL || newterm(NULL, stdout, stdin) == NULL) {
+	fit = cursor_address != NULL;
+	(void)del_curterm(cur_term);
+	if (!fit || newterm(NULL, stdout, stdin) == NULL) {
 		*why = "this terminal cannot move its cursor (TERM)";
 		return -1;
 	}

@@ -45,7 +45,7 @@ static void
 stack(const struct top *t, struct top_rect *rects, int first, int n,
     struct top_rect area)
 {
-	int want[PANE_COUNT], got[PANE_COUNT];
+	int want[PANE_COUNT] = { 0 }, got[PANE_COUNT];
 	int y = area.y;
 
 	for (int i = 0; i < n; i++)

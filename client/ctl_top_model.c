@@ -308,7 +308,7 @@ move_selection(struct top *t, int key)
 	default:
 		row = TOP_ROWS_MAX;
 	}
-	select_row(t, t->focus, row);
+	select_row(t, (int)t->focus, row);
 }
 
 /* While a question is open everything but y is no. */

@@ -144,6 +144,41 @@ test_check(void **state)
 	expect_failure(d, "check", 2, "CRITICAL - connect ");
 }
 
+/* What a person looks at, by the names it has here. */
+static void
+test_observing(void **state)
+{
+	struct daemon *d = *state;
+	static char got[OUTPUT_MAX];
+
+	daemon_set(d, "alerts.memory_warning=0");
+	daemon_set(d, "alerts.raise_after=1");
+	daemon_set(d, "health.polling_interval=1");
+	/* Nothing else, however busy the machine is. */
+	daemon_set(d, "alerts.cpu_warning=100");
+	daemon_set(d, "alerts.cpu_critical=100");
+	daemon_set(d, "alerts.disk_warning=100");
+	daemon_set(d, "alerts.disk_critical=100");
+	daemon_start(d);
+	expect(d, "rule set r a. shell true", "OK\n");
+	expect(d, "breakers", "rule:r\tclosed\t0\t0\t0\t0\n");
+	expect(d, "breaker open rule:r", "OK\n");
+	expect(d, "--json breaker get rule:r | grep -o '\"state\":[^,]*'",
+	    "\"state\":\"isolated\"\n");
+	expect(d, "breaker reset rule:r", "OK\n");
+	expect_failure(d, "history agent no-such-rule", 1, "not_found");
+	expect_failure(d, "history system --step minute", 1, "invalid");
+	expect(d, "--json history system | grep -c health_score", "1\n");
+	expect(d, "--json health protocol | grep -c '\"command\":\\[{'", "1\n");
+	expect_failure(d, "ack 4711", 1, "not_found");
+	/* It is raised by the first poll. */
+	while (run(d, "check", got) != 1)
+		assert_int_equal(strncmp(got, "OK - healthy", 12), 0);
+	assert_int_equal(strncmp(got, "WARNING - degraded: ", 20), 0);
+	assert_non_null(strstr(got, " 'memory_usage'="));
+	expect(d, "--json alerts | grep -c '\"acknowledged\":false'", "1\n");
+}
+
 /* `tickctl watch`, in a child with its output in a pipe. */
 static pid_t
 begin_watch(const struct daemon *d, FILE **output)
@@ -263,6 +298,7 @@ main(void)
 		TEST(test_rules),
 		TEST(test_trouble),
 		TEST(test_check),
+		TEST(test_observing),
 		TEST(test_watch),
 		TEST(test_restart),
 	};

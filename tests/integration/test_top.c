@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "daemon.h"
+#include "tick.h"
 
 #define OUTPUT_MAX (1 << 20)
 #define LEAVES_SCREEN "\033[?1049l"
@@ -172,6 +173,71 @@ test_screen(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Wait until a row of this reply has this word there; asked again and
+ * again. */
+static void
+await_word(struct tick *handle, const char *request, size_t at,
+    const char *word)
+{
+	for (bool found = false; !found;) {
+		struct tick_reply *r;
+
+		assert_int_equal(tick_call_line(handle, &r, request), 0);
+		for (size_t i = 0; i < r->n_rows; i++) {
+			if (r->rows[i].n_words > at &&
+			    strcmp(r->rows[i].words[at].ptr, word) == 0)
+				found = true;
+		}
+		tick_reply_free(r);
+	}
+}
+
+static struct tick *
+connect_to(const struct daemon *d)
+{
+	struct tick_options o = TICK_OPTIONS_INIT;
+	char address[32];
+	struct tick *handle;
+
+	(void)snprintf(address, sizeof(address), "127.0.0.1:%d", d->port);
+	o.address = address;
+	handle = tick_connect(&o);
+	assert_non_null(handle);
+	assert_int_equal(tick_err(handle), TICK_OK);
+	return handle;
+}
+
+/* An alert is acknowledged, a breaker opened and reset, each with a key. What
+ * comes of it is asked of the server: the screen shows only what changed. */
+static void
+test_actions(void **state)
+{
+	static const char *const runner[] = { "shell", "true" };
+	struct terminal *t = &terminal;
+	struct daemon *d = *state;
+	struct tick *handle;
+
+	daemon_set(d, "alerts.memory_warning=0");
+	daemon_set(d, "alerts.raise_after=1");
+	daemon_set(d, "health.polling_interval=1");
+	daemon_start(d);
+	handle = connect_to(d);
+	assert_int_equal(tick_rule_set(handle, "r", "a.", runner, 2), 0);
+	begin(t, d, "xterm", "");
+	expect(t, "rule:r");
+	expect(t, "over 0");
+	press(t, "aa");
+	await_word(handle, "ALERT LIST", 6, "1");
+	press(t, "ooy");
+	await_word(handle, "BREAKER LIST", 1, "isolated");
+	press(t, "rn");
+	press(t, "ry");
+	await_word(handle, "BREAKER LIST", 1, "closed");
+	press(t, "q");
+	assert_int_equal(end(t), 0);
+	tick_close(handle);
+}
+
 static void
 expect_ended_by(const struct daemon *d, int number, const char *term)
 {
@@ -233,6 +299,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		DAEMON_TEST(test_screen),
+		DAEMON_TEST(test_actions),
 		DAEMON_TEST(test_signals),
 		DAEMON_TEST(test_unfit_terminals),
 	};

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "integrations.h"
 #include "map_limit.h"
 #include "store_box.h"
 
@@ -300,6 +301,88 @@ a_start_fails(void **state)
 	print_message("%lu allocations failed\n", n - 1);
 }
 
+static struct integrations *
+open_integrations(void)
+{
+	struct err e;
+	struct integrations *t = integrations_new(box.store, NULL, 1, &e);
+
+	assert_non_null(t);
+	return t;
+}
+
+/* What was refused is not there. */
+static void
+integrations_refuse(void **state)
+{
+	struct slice words[] = { slice_str("tcp"), slice_str("h:1") };
+	struct slice id = slice_str("id");
+	struct rule_spec *probe;
+	struct store_waiter w;
+	unsigned long n = 0;
+	struct err e;
+	bool last;
+	int rc;
+
+	(void)state;
+	assert_int_equal(box_open(&box, NULL), 0);
+	w = box_waiter(&box);
+	probe = rule_spec_parse_probe(words, 2, &e);
+	assert_non_null(probe);
+	do {
+		struct integrations *t = open_integrations();
+
+		atomic_store(&countdown, ++n);
+		rc = integrations_set(t, id, probe, &w, &e);
+		last = atomic_exchange(&countdown, 0) > 0;
+		box_settle(&box);
+		if (rc == -1)
+			assert_int_equal(e.code, ERR_LIMIT);
+		assert_int_equal(integrations_find(t, id) != NULL, rc == 0);
+		box_entry_remove(&box, ENTRY_INTEGRATION, "id");
+		box_settle(&box);
+		integrations_free(t);
+	} while (!last);
+	assert_int_equal(rc, 0);
+	rule_spec_unref(probe);
+	print_message("%lu allocations failed\n", n - 1);
+}
+
+/* An endpoint that there is no memory for is left out, at the start too. */
+static void
+endpoints_are_left_out(void **state)
+{
+	struct slice endpoint = slice_str("http://h:80");
+	unsigned long n = 0, n_failed = 0;
+	struct integrations *t;
+	struct err e;
+	bool last;
+
+	(void)state;
+	assert_int_equal(box_open(&box, NULL), 0);
+	box_rule(&box, "r", "r", "http GET http://h/");
+	box_entry(&box, ENTRY_INTEGRATION, "id", "tcp h:1");
+	box_settle(&box);
+	do {
+		atomic_store(&countdown, ++n);
+		t = integrations_new(box.store, NULL, 1, &e);
+		last = atomic_exchange(&countdown, 0) > 0;
+		if (t == NULL) {
+			assert_int_equal(e.code, ERR_LIMIT);
+			n_failed++;
+			continue;
+		}
+		assert_non_null(integrations_find(t, slice_str("id")));
+		/* And what is left out can go. */
+		integrations_rule_removed(t,
+		    rules_find(store_rules(box.store), slice_str("r")));
+		assert_null(integrations_find(t, endpoint));
+		integrations_free(t);
+	} while (!last);
+	print_message("%lu of %lu starts failed\n", n_failed, n - 1);
+	assert_true(n_failed > 0 && n_failed < n - 1);
+}
+
 /* Jobs live in maps of memory: when no more can be had. */
 static void
 no_map_can_be_had(void **state)
@@ -341,6 +424,8 @@ main(void)
 		TEST(a_store_in_memory_refuses),
 		TEST(a_store_with_a_log_refuses),
 		TEST(a_start_fails),
+		TEST(integrations_refuse),
+		TEST(endpoints_are_left_out),
 		TEST(no_map_can_be_had),
 	};
 

@@ -1,5 +1,6 @@
 #include "probing.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ begin(struct server *s, struct integration *i)
 {
 	struct probing *p = &s->monitor.probing;
 	struct run *run = make_run(i, ++p->last_number);
+	bool taken;
 
 	if (run == NULL) {
 		p->failed = true;
@@ -38,8 +40,9 @@ begin(struct server *s, struct integration *i)
 	}
 	i->probe->number = run->execution_id;
 	p->n++;
-	/* There is a place: nobody else probes. */
-	(void)processor_probe(s->processor, run);
+	taken = processor_probe(s->processor, run);
+	assert(taken); /* nobody else probes */
+	(void)taken;
 }
 
 /* Begin as many more as there is room for. */

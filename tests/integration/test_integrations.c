@@ -235,6 +235,7 @@ static void
 test_tcp_and_exec(void **state)
 {
 	struct daemon *d = *state;
+	const char *line;
 	struct wire w;
 
 	start(&w, d);
@@ -253,6 +254,13 @@ test_tcp_and_exec(void **state)
 	expect_row(&w, "bad", "connection_status", "connected");
 	expect_row(&w, "bad", "sync_status", "failed");
 	expect_row(&w, "bad", "probe", "\"exec sh -c \\\"exit 3\\\"\"");
+	wire_ask(&w, "w WATCH health up", "w OK");
+	do
+		line = wire_line(&w);
+	while (strstr(line, " integration up healthy ") == NULL);
+	assert_memory_equal(line, "w EVENT health ", 15);
+	wire_close(&w);
+	wire_open(&w, d->port);
 	while (strstr(wire_row(&w, "b HEALTH BACKGROUND", "integration_probe"),
 		   "idle 0 ") != NULL)
 		;

@@ -3,6 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "store.h"
+
+_Static_assert(RUN_NOTE_MAX >= OP_NOTE_MAX - 1, "a note fits");
 
 const char *
 run_outcome_word(enum run_outcome o)
@@ -21,6 +26,16 @@ run_outcome_word(enum run_outcome o)
 	return word[o];
 }
 
+bool
+run_exit_is_success(const struct rule_spec *spec, int exit)
+{
+	const struct strings *codes = &spec->text[OPTION_success];
+
+	if (codes->n == 0)
+		return exit == 0;
+	return rule_codes_match(strings_get(codes, 0), (unsigned)exit);
+}
+
 int
 run_explain(struct run *r, const char *fmt, ...)
 {
@@ -30,6 +45,23 @@ run_explain(struct run *r, const char *fmt, ...)
 	(void)vsnprintf(r->reason, sizeof(r->reason), fmt, ap);
 	va_end(ap);
 	return -1;
+}
+
+void
+run_set_waiter(struct run *r, const struct store_waiter *w)
+{
+	r->recorded = w->done;
+	r->recorded_arg = w->arg;
+	memcpy(r->note, w->note.ptr, w->note.len);
+	r->note_len = w->note.len;
+}
+
+void
+run_tell_recorded(struct run *r)
+{
+	if (r != NULL && r->recorded != NULL)
+		r->recorded(r->recorded_arg, slice_of(r->note, r->note_len),
+		    NULL);
 }
 
 void

@@ -27,6 +27,7 @@ enum run_outcome {
 
 #define RUN_EXIT_NONE (-1) /* no exit status: `-` */
 #define RUN_REASON_MAX 192
+#define RUN_NOTE_MAX 72
 
 struct run {
 	struct run *next; /* its holder's, for a list */
@@ -36,11 +37,12 @@ struct run {
 	int64_t due_ns;
 	uint32_t attempt;	/* 1 = first */
 	struct rule_spec *spec; /* main's reference, which main drops */
-	char *job;		/* identifier, terminated */
+	char *job;		/* identifier, terminated; NULL: see agent.h */
 	char *rule;		/* identifier, terminated */
 	char *payload;		/* terminated; NULL: none */
 	size_t payload_len;
-	void *owner; /* main's: what it belongs to */
+	void *owner;	   /* main's: what it belongs to */
+	struct crew *crew; /* main's: whose sessions it needs; NULL: none */
 
 	/* The result, by the processor. */
 	enum run_outcome outcome;
@@ -50,14 +52,28 @@ struct run {
 	int64_t ended_ns;
 	char reason[RUN_REASON_MAX]; /* why it failed, for the log; or "" */
 	struct output output[OUTPUT_STREAMS]; /* the end of each, settled */
+
+	/* Main's: who is told when the result is durable; NULL: nobody. */
+	void (*recorded)(void *arg, struct slice note, const struct err *e);
+	void *recorded_arg;
+	char note[RUN_NOTE_MAX];
+	size_t note_len;
 };
 
 /* "success" ... as HISTORY shows it; "-" for RUN_NONE. */
 const char *run_outcome_word(enum run_outcome o);
 
+/* Whether a child's exit status is a success, as the rule has it. */
+bool run_exit_is_success(const struct rule_spec *spec, int exit);
+
 /* Fill the reason. Returns -1 always, as err_set does. */
 int run_explain(struct run *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+struct store_waiter;
+void run_set_waiter(struct run *r, const struct store_waiter *w);
+/* Tell it, once. Nothing happens when r is NULL. */
+void run_tell_recorded(struct run *r);
 
 /* Frees all but the reference to spec, which must have been dropped. */
 void run_free(struct run *r);

@@ -32,6 +32,31 @@ stop_running(struct sched *s, struct slice job, bool force)
 }
 
 static bool
+is_child(const struct execution *x)
+{
+	enum runner runner = x->spec->runner;
+
+	return runner == RUNNER_SHELL || runner == RUNNER_DIRECT ||
+	    runner == RUNNER_AWF;
+}
+
+size_t
+sched_stop_children(struct sched *s)
+{
+	struct execution *x, *next;
+	size_t n = 0;
+
+	for (x = s->running.first; x != NULL; x = next) {
+		next = x->next;
+		if (x->rule->crew == NULL && !is_child(x))
+			continue;
+		stop(s, x, false);
+		n += x->rule->crew == NULL;
+	}
+	return n;
+}
+
+static bool
 is_waiting(const struct execution *x)
 {
 	return x->state == EXECUTION_BARRED || x->state == EXECUTION_HELD ||

@@ -84,11 +84,17 @@ leave(struct sched *s, struct execution *x)
 		s->n_held--;
 	} else if (x->state == EXECUTION_READY) {
 		x->rule->n_ready--;
+		if (x->rule->crew != NULL)
+			x->rule->crew->n_ready--;
 	} else if (x->state == EXECUTION_STARTING ||
 	    x->state == EXECUTION_RUNNING) {
 		if (--x->rule->n_running == 0)
 			s->n_busy_rules--;
 		s->n_inflight--;
+		if (x->rule->crew != NULL)
+			x->rule->crew->n_running--;
+		else
+			s->n_processing--;
 	}
 }
 
@@ -112,7 +118,9 @@ executions_enter(struct sched *s, struct execution *x,
 	case EXECUTION_READY:
 		x->rule->n_ready++;
 		x->ready_ns = os->wall_ns();
-		list_add(&s->ready, x);
+		if (x->rule->crew != NULL)
+			x->rule->crew->n_ready++;
+		list_add(x->rule->crew != NULL ? &s->seated : &s->ready, x);
 		break;
 	case EXECUTION_RETRYING:
 		waitq_add(&s->retries, &x->wait, x->retry_at_ns, x->id);
@@ -122,6 +130,10 @@ executions_enter(struct sched *s, struct execution *x,
 		if (x->rule->n_running++ == 0)
 			s->n_busy_rules++;
 		s->n_inflight++;
+		if (x->rule->crew != NULL)
+			x->rule->crew->n_running++;
+		else
+			s->n_processing++;
 		list_add(&s->running, x);
 		break;
 	default:

@@ -10,14 +10,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void
+leave_crew(struct rule_state *rule)
+{
+	struct rule_state **at;
+
+	if (rule->crew == NULL)
+		return;
+	for (at = &rule->crew->rules; *at != rule; at = &(*at)->next_in_crew)
+		;
+	*at = rule->next_in_crew;
+	crew_unref(rule->crew);
+}
+
+static bool
+join_crew(struct sched *s, struct rule_state *state, const struct rule *rule)
+{
+	struct crew *crew = crew_get(&s->crews, rule->id, rule->spec);
+
+	if (crew == NULL)
+		return false;
+	state->crew = crew;
+	state->next_in_crew = crew->rules;
+	crew->rules = state;
+	return true;
+}
+
 void
 hold_unref(struct rule_state *rule)
 {
 	if (rule == NULL || --rule->refs > 0)
 		return;
 	breakers_detach(rule);
+	leave_crew(rule);
 	free(rule->id);
 	free(rule);
+}
+
+/* Sessions that the server starts are one by one unless the rule says
+ * otherwise. */
+static int64_t
+no_limit(const struct rule_state *rule)
+{
+	return rule->crew != NULL && rule->crew->starts ? 1 : 0;
 }
 
 static void
@@ -28,6 +63,10 @@ adopt(struct sched *s, struct rule_state *state, const struct rule *rule)
 	(void)breakers_attach(s, state, rule);
 	state->paused = rule->paused;
 	state->limit = rule->spec->number[OPTION_concurrency];
+	if (state->limit == 0)
+		state->limit = no_limit(state);
+	if (state->crew != NULL)
+		crew_set_spec(state->crew, rule->spec);
 }
 
 struct rule_state *
@@ -37,12 +76,14 @@ hold_rule(struct sched *s, struct rule *rule)
 
 	if (state != NULL)
 		return state;
-	if ((state = calloc(1, sizeof(*state))) == NULL ||
-	    (state->id = strdup(rule->id)) == NULL) {
-		free(state);
+	if ((state = calloc(1, sizeof(*state))) == NULL)
+		return NULL;
+	state->refs = 1;
+	if ((state->id = strdup(rule->id)) == NULL ||
+	    (crew_is_for(rule->spec) && !join_crew(s, state, rule))) {
+		hold_unref(state);
 		return NULL;
 	}
-	state->refs = 1;
 	adopt(s, state, rule);
 	rule->runtime = state;
 	return state;
@@ -60,19 +101,37 @@ hold_rules(struct sched *s)
 	return 0;
 }
 
+/* Whether its sessions, if it needs any, can take one more besides these. */
+static bool
+has_session(const struct rule_state *rule, int64_t ready)
+{
+	const struct crew *crew = rule->crew;
+
+	return crew == NULL ||
+	    crew_allows(crew, ready + crew->n_running, rule->limit);
+}
+
 bool
 hold_allows(const struct rule_state *rule)
 {
 	return !rule->paused &&
-	    (rule->limit == 0 || rule->n_running < rule->limit);
+	    (rule->limit == 0 || rule->n_running < rule->limit) &&
+	    has_session(rule, 0);
+}
+
+static bool
+within_limit(const struct rule_state *rule)
+{
+	return rule->limit == 0 ||
+	    rule->n_ready + rule->n_running < rule->limit;
 }
 
 /* Whether one more may become ready. */
 static bool
 has_room(const struct rule_state *rule)
 {
-	return !rule->paused &&
-	    (rule->limit == 0 || rule->n_ready + rule->n_running < rule->limit);
+	return !rule->paused && within_limit(rule) &&
+	    has_session(rule, rule->crew == NULL ? 0 : rule->crew->n_ready);
 }
 
 void
@@ -130,6 +189,42 @@ hold_release(struct sched *s)
 	breakers_release(s, &left);
 }
 
+static void
+tell_sessions(const struct sched *s, struct rule_state *state)
+{
+	if (state->crew != NULL && s->options.crew_changed != NULL)
+		s->options.crew_changed(s->options.ctx, state->crew);
+}
+
+/* Whether what the rule runs now needs another crew, or none. */
+static bool
+needs_other_state(const struct rule_state *state, const struct rule *rule)
+{
+	if (!crew_is_for(rule->spec))
+		return state->crew != NULL;
+	return state->crew == NULL ||
+	    state->crew->starts != (rule->spec->args.n > 0);
+}
+
+/* What it held under a rule that is gone, or runs something of another kind
+ * now, keeps its runner, and runs. */
+static void
+part(struct sched *s, struct rule *rule)
+{
+	struct rule_state *state = rule->runtime;
+
+	rule->runtime = NULL;
+	state->rule = NULL;
+	breakers_detach(state);
+	state->paused = false;
+	state->limit = no_limit(state);
+	hold_open(s, state);
+	if (state->crew != NULL)
+		crew_set_spec(state->crew, NULL);
+	tell_sessions(s, state);
+	hold_unref(state);
+}
+
 void
 hold_rule_changed(void *ctx, struct rule *rule)
 {
@@ -143,28 +238,53 @@ hold_rule_changed(void *ctx, struct rule *rule)
 		(void)hold_rule(ctx, rule);
 		return;
 	}
+	if (needs_other_state(state, rule)) {
+		part(ctx, rule);
+		(void)hold_rule(ctx, rule);
+		return;
+	}
 	adopt(ctx, state, rule);
 	hold_open(ctx, state);
+	tell_sessions(ctx, state);
 }
 
 void
 hold_rule_removed(void *ctx, struct rule *rule)
 {
-	struct rule_state *state = rule->runtime;
 	const struct sched *s = ctx;
 
 	if (s->options.rule_removed != NULL)
 		s->options.rule_removed(s->options.ctx, rule);
-	if (state == NULL)
+	if (rule->runtime != NULL)
+		part(ctx, rule);
+}
+
+struct crew *
+sched_crew(struct sched *s, struct rule *rule)
+{
+	struct rule_state *state = hold_rule(s, rule);
+
+	return state == NULL ? NULL : state->crew;
+}
+
+void
+sched_crew_changed(struct sched *s, const struct crew *crew)
+{
+	for (struct rule_state *r = crew->rules; r != NULL; r = r->next_in_crew)
+		hold_open(s, r);
+}
+
+void
+sched_spare_sessions(struct sched *s, int64_t n)
+{
+	int64_t before = s->crews.spare;
+
+	s->crews.spare = n;
+	if (before > 0 || n <= 0)
 		return;
-	rule->runtime = NULL;
-	state->rule = NULL;
-	breakers_detach(state);
-	/* What it held keeps its runner, and runs. */
-	state->paused = false;
-	state->limit = 0;
-	hold_open(ctx, state);
-	hold_unref(state);
+	for (struct crew *p = s->crews.first; p != NULL; p = p->next)
+		if (p->starts)
+			sched_crew_changed(s, p);
 }
 
 const char *
@@ -188,8 +308,10 @@ sched_hold_word(struct sched *s, const struct job *job, int64_t now_ns)
 		return "breaker";
 	if (x->state == EXECUTION_HELD && x->rule->paused)
 		return "paused";
-	if (x->state == EXECUTION_HELD && !has_room(x->rule))
+	if (x->state == EXECUTION_HELD && !within_limit(x->rule))
 		return "concurrency";
+	if (x->state == EXECUTION_HELD && !has_room(x->rule))
+		return "session";
 	if (recur_waits(s, x, now_ns))
 		return "overlap";
 	return "-";

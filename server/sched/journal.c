@@ -128,6 +128,7 @@ end(struct sched *s, struct execution *x)
 static void
 finished(struct sched *s, struct execution *x)
 {
+	run_tell_recorded(x->run);
 	sched_tell(s, x, SCHED_ENDED);
 	if (x->retry_at_ns == 0) {
 		end(s, x);

@@ -53,6 +53,7 @@ make_run(const struct sched *s, const struct execution *x)
 	run->execution_id = x->id;
 	run->due_ns = x->due_ns;
 	run->attempt = x->attempt;
+	run->crew = x->rule->crew;
 	if ((run->job = strdup(x->job)) == NULL ||
 	    (run->rule = strdup(x->rule->id)) == NULL)
 		goto fail;
@@ -68,21 +69,36 @@ fail:
 	return NULL;
 }
 
+/* The session that was to have it has gone while its record was written. */
+static void
+hold_again(struct sched *s, struct execution *x, struct run *run)
+{
+	assert(x->rule->crew != NULL); /* S2 */
+	rule_spec_unref(run->spec);
+	run->spec = NULL;
+	run_free(run);
+	if (x->detached) { /* its job is another by now */
+		executions_free(s, x);
+		return;
+	}
+	x->started_ns = 0;
+	executions_enter(s, x, EXECUTION_HELD);
+}
+
 void
 sched_submit(struct sched *s, struct execution *x)
 {
 	struct run *run = x->run;
-	bool taken;
 
 	x->run = NULL;
 	run->spec = rule_spec_ref(x->spec);
 	run->owner = x;
 	executions_enter(s, x, EXECUTION_RUNNING);
 	recur_watch(s, x);
-	sched_tell(s, x, SCHED_STARTED);
-	taken = s->options.submit(s->options.ctx, run);
-	assert(taken); /* S2 */
-	(void)taken;
+	if (s->options.submit(s->options.ctx, run))
+		sched_tell(s, x, SCHED_STARTED);
+	else
+		hold_again(s, x, run);
 }
 
 /* Start the first that is ready. False when there is no memory for it. */
@@ -105,23 +121,27 @@ start(struct sched *s, struct execution *x)
 	return true;
 }
 
-/* Whether something that is ready could start. */
-static bool
-may_start(const struct sched *s)
+/* The first that is ready and could start; NULL: none. */
+static struct execution *
+next_ready(const struct sched *s)
 {
-	return s->ready.n > 0 && s->n_inflight < s->options.max_inflight &&
-	    !s->draining && !store_full(s->store);
+	if (s->draining || store_full(s->store))
+		return NULL;
+	if (s->seated.n > 0)
+		return s->seated.first;
+	return s->n_processing < s->options.max_inflight ? s->ready.first
+							 : NULL;
 }
 
 void
 sched_start(struct sched *s)
 {
+	struct execution *x;
+
 	if (s->blocked.n > 0)
 		journal_again(s, &s->blocked);
 	hold_release(s);
-	for (int i = 0; i < SCHED_SLICE && may_start(s); i++) {
-		struct execution *x = s->ready.first;
-
+	for (int i = 0; i < SCHED_SLICE && (x = next_ready(s)) != NULL; i++) {
 		if (breakers_recall(x))
 			hold_queue(s, x);
 		else if (!hold_allows(x->rule))
@@ -235,7 +255,7 @@ sched_wake_ns(const struct sched *s, int64_t now_ns)
 		return earlier(s->refused_ns, now_ns + REFUSED_PAUSE_NS);
 	if (s->draining)
 		return SCHED_NEVER;
-	if (s->open != NULL || may_start(s))
+	if (s->open != NULL || next_ready(s) != NULL)
 		return now_ns;
 	if (s->retries.n > 0)
 		wake = earlier(wake, retry_wake_ns(s, now_ns));
@@ -400,6 +420,7 @@ sched_new(const struct sched_options *o, struct err *e)
 	s->jobs = store_jobs(o->store);
 	s->clear_mono_ns = os->mono_ns();
 	s->rules = store_rules(o->store);
+	s->crews.spare = o->max_sessions;
 	hooks.ctx = s;
 	store_set_hooks(o->store, &hooks);
 	return s;
@@ -543,7 +564,8 @@ void
 sched_stats(const struct sched *s, struct sched_stats *out)
 {
 	out->inflight = s->n_inflight;
-	out->pending = s->ready.n + s->n_held + s->gates.n_held + s->retries.n;
+	out->pending = s->ready.n + s->seated.n + s->n_held + s->gates.n_held +
+	    s->retries.n;
 	out->busy_rules = s->n_busy_rules;
 	out->frames = s->n_frames;
 	out->late_frames = s->n_late_frames;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "breaker.h"
+#include "crew.h"
 #include "processor.h"
 #include "run.h"
 #include "store.h"
@@ -60,10 +61,16 @@ struct sched_options {
 	uint32_t framerate;
 	unsigned max_inflight;
 	struct zones *zones; /* borrowed */
-	/* Orders to the processor: see processor_submit and _cancel. */
+	unsigned max_sessions;
+	/* Orders to the processor or, where run->crew is set, to a session:
+	 * see processor_submit and _cancel. False, and the run stays the
+	 * caller's, only when no session is there for it after all. */
 	bool (*submit)(void *ctx, struct run *run);
 	void (*cancel)(void *ctx, uint64_t execution_id, bool force);
 	uint64_t (*random)(void *ctx);
+	/* What the rule of a crew is has changed; may be NULL. Must not call
+	 * the scheduler, but for sched_crew_changed and _spare_sessions. */
+	void (*crew_changed)(void *ctx, struct crew *crew);
 	/* May be NULL. Must not call the scheduler. */
 	void (*observe)(void *ctx, const struct sched_event *event);
 	/* A rule has been set, is about to be freed; likewise. */
@@ -101,7 +108,16 @@ void sched_clock_set(struct sched *s);
 /* Start what is ready, as far as there is room: after the store was polled. */
 void sched_start(struct sched *s);
 
-/* What the processor tells. */
+/* The crew of a rule whose runs need sessions, else NULL; NULL also when
+ * memory is out. Borrowed. */
+struct crew *sched_crew(struct sched *s, struct rule *rule);
+/* A crew may have room: call sched_start soon. */
+void sched_crew_changed(struct sched *s, const struct crew *crew);
+/* So many sessions may still be added; likewise. */
+void sched_spare_sessions(struct sched *s, int64_t n);
+
+/* What the processor tells. What run->recorded is set to is told when the
+ * result is durable. */
 void sched_run_event(struct sched *s, const struct run_event *event);
 
 /* RUN <job>: due now, whatever its plan. 0 and the waiter will be told, or -1
@@ -117,6 +133,10 @@ int sched_run_job(struct sched *s, struct slice job,
  */
 int sched_cancel(struct sched *s, struct slice job, bool force,
     const struct store_waiter *w, struct err *e);
+
+/* Tell every run that is a child process, or a session's, to end: how many
+ * are no session's. */
+size_t sched_stop_children(struct sched *s);
 
 /*
  * All executions there are when the list begins, in no particular order. A

@@ -15,7 +15,8 @@
  *
  *	triggering  its TRIGGER record is under way
  *	barred      its breaker lets none through, or none yet
- *	held        its rule is paused, or runs as many as it may
+ *	held        its rule is paused, or runs as many as it may, or as many
+ *	            as it has sessions for
  *	ready       waits for its turn
  *	retrying    waits for its next attempt
  *	starting    its START record must be durable first (on_crash=fail)
@@ -33,8 +34,9 @@
  *      its extra points to it. Other executions are detached: their job has
  *      been set anew or removed since they started, or has begun its next
  *      run beside them (overlap=allow).
- *  S2  n_inflight counts those starting and running, wherever they stand, and
- *      is at most max_inflight.
+ *  S2  n_inflight counts those starting and running, wherever they stand;
+ *      n_processing counts those of them whose rule needs no session, and is
+ *      at most max_inflight.
  *  S3  A rule has at most `limit` executions ready, starting and running,
  *      unless the limit was lowered meanwhile.
  *  S4  n_going of a breaker counts the executions ready, starting and running
@@ -48,6 +50,7 @@
 
 #include "breaker.h"
 #include "breakers.h"
+#include "crew.h"
 #include "names.h"
 #include "waitq.h"
 
@@ -107,6 +110,8 @@ struct rule_state {
 	const struct rule *rule; /* NULL: it is gone */
 	struct gate *gate;	 /* a reference; NULL: breaker=off */
 	struct rule_state *next_at_gate, **link_at_gate;
+	struct crew *crew; /* a reference; NULL: its runs need no session */
+	struct rule_state *next_in_crew;
 	struct waitq held; /* by due time */
 	bool open;	   /* in sched->open, which has a reference */
 	struct rule_state *next_open;
@@ -161,6 +166,7 @@ struct sched {
 	struct jobs *jobs;
 	struct rules *rules;
 	struct list ready;
+	struct list seated;	 /* ready, and a session is there for it */
 	struct list running;	 /* starting, running */
 	struct list recording;	 /* triggering, finishing */
 	struct list refused;	 /* waiting to record again */
@@ -168,8 +174,9 @@ struct sched {
 	struct waitq retries;	 /* by retry_at_ns */
 	struct waitq overlaps;	 /* running, by when their job starts again */
 	struct rule_state *open; /* may let go of what they hold */
-	size_t n_held, n_inflight;
+	size_t n_held, n_inflight, n_processing;
 	struct gates gates;
+	struct crews crews;
 	size_t n_busy_rules;   /* with something in flight */
 	int64_t refused_ns;    /* when to ask for the refused again; 0: none */
 	int64_t now_ns;	       /* the last tick */

@@ -128,7 +128,7 @@ TESTED := $(filter-out %/ctl_main.o $(B)/server/main.o, \
 SOURCES := $(patsubst $(B)/%.o,%.c,$(OBJECTS))
 HEADERS := $(wildcard protocol/*.h storage/*.h client/*.h client/*/*.h \
 	server/*.h server/*/*.h tests/*/*.h)
-SCRIPTS := .ci/run .ci/deps tests/run tests/bench/run
+SCRIPTS := .ci/run .ci/deps tests/run tests/bench/run tests/examples/worker.sh
 MAN := $(wildcard man/*.[1-9])
 
 PROGRAMS := $(B)/tickd $(B)/tickctl

@@ -15,6 +15,7 @@ enum role {
 };
 
 #define CMD_WRITE 1u   /* changes durable state */
+#define CMD_RESULT 2u  /* taken while the server drains, too */
 #define ARGS_ANY 65535 /* no fixed number of arguments */
 
 enum cmd_id {

@@ -138,6 +138,19 @@ reply_ok_word(struct buf *out, struct slice id, struct slice word)
 	reply_end(out);
 }
 
+#define PROTOCOL_VERSION 1
+
+void
+reply_hello(struct buf *out, struct slice id, const char *version)
+{
+	reply_begin_ok(out, id);
+	reply_str(out, "tickd");
+	reply_str(out, version);
+	reply_str(out, "protocol");
+	reply_u64(out, PROTOCOL_VERSION);
+	reply_end(out);
+}
+
 void
 reply_error(struct buf *out, struct slice id, const struct err *e)
 {

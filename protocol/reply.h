@@ -30,6 +30,8 @@ void reply_end(struct buf *out);
 void reply_ok(struct buf *out, struct slice id);
 /* `<id> OK word`. */
 void reply_ok_word(struct buf *out, struct slice id, struct slice word);
+/* The reply to HELLO. */
+void reply_hello(struct buf *out, struct slice id, const char *version);
 /* Begins `<id> OK`; the caller adds words with reply_word and reply_end. */
 void reply_begin_ok(struct buf *out, struct slice id);
 /* Control bytes of the message are replaced, so that it stays one line. */

@@ -345,6 +345,40 @@ read_output(struct request *r, struct err *e)
 	return token_is_identifier(o->job, "job", e) ? 0 : -1;
 }
 
+/* The highest code that a `success` option may hold is an HTTP status. */
+#define EXIT_MAX 999
+
+static int
+read_done(struct request *r, struct err *e)
+{
+	struct request_done *d = &r->u.done;
+	uint64_t exit;
+
+	if (token_u64(r->args[0], UINT64_MAX, &d->execution_id) == -1)
+		return err_quote(e, ERR_INVALID, r->args[0],
+		    "invalid execution id");
+	if (token_u64(r->args[1], EXIT_MAX, &exit) == -1)
+		return err_quote(e, ERR_INVALID, r->args[1],
+		    "invalid exit status");
+	d->exit = (int)exit;
+	d->output = r->n_args == 3 ? r->args[2] : slice_str("");
+	return 0;
+}
+
+static int
+read_agent(struct request *r, struct err *e)
+{
+	struct request_agent *a = &r->u.agent;
+
+	a->force = r->n_args == 2;
+	if (token_u64(r->args[0], UINT64_MAX, &a->session_id) == -1)
+		return err_quote(e, ERR_INVALID, r->args[0],
+		    "invalid session id");
+	if (a->force && !token_is_word(r->args[1], "FORCE"))
+		return err_quote(e, ERR_INVALID, r->args[1], "unknown option");
+	return 0;
+}
+
 static int
 read_rule_set(struct request *r, struct err *e)
 {
@@ -522,6 +556,11 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 		return read_health_history(r, e);
 	case CMD_WATCH:
 		return read_watch(r, e);
+	case CMD_DONE:
+		return read_done(r, e);
+	case CMD_AGENT_GET:
+	case CMD_AGENT_STOP:
+		return read_agent(r, e);
 	case CMD_GET:
 	case CMD_INFO:
 	case CMD_REMOVE:
@@ -533,6 +572,7 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 	case CMD_RULE_RESUME:
 	case CMD_REMOVERULE:
 	case CMD_HEALTH_AGENT:
+	case CMD_AGENT_ATTACH:
 		return read_name(r, "rule", e);
 	case CMD_HEALTH_INTEGRATION:
 	case CMD_INTEGRATION_REMOVE:

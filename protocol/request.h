@@ -99,6 +99,17 @@ struct request_watch {
 	struct slice prefix; /* empty: all */
 };
 
+struct request_done {
+	uint64_t execution_id;
+	int exit;
+	struct slice output; /* empty: none */
+};
+
+struct request_agent {
+	uint64_t session_id;
+	bool force;
+};
+
 struct request_rule_set {
 	struct slice rule;
 	struct slice pattern;
@@ -127,10 +138,12 @@ struct request {
 		struct request_integration_set integration_set;
 		struct request_watch watch;
 		struct request_health_history health_history;
+		struct request_done done;
+		struct request_agent agent; /* AGENT GET, AGENT STOP */
 		/* The one identifier: GET, INFO, REMOVE, RUN, RULE GET, RULE
 		 * OPTIONS (its pairs are args from 1 on), RULE PAUSE, RULE
 		 * RESUME, REMOVERULE, HEALTH AGENT, HEALTH INTEGRATION,
-		 * INTEGRATION REMOVE. */
+		 * INTEGRATION REMOVE, AGENT ATTACH. */
 		struct slice name;
 		bool all;	 /* ALERT LIST: those cleared too */
 		uint64_t number; /* ALERT ACK: the alert */

@@ -29,6 +29,8 @@
 #include "log.h"
 #include "notify.h"
 #include "os.h"
+#include "session.h"
+#include "sessions.h"
 #include "tstamp.h"
 #include "watch.h"
 
@@ -88,18 +90,8 @@ warn_of_limits(struct server *s, const struct run *run)
 static bool
 submit_run(void *ctx, struct run *run)
 {
-	struct server *s = ctx;
-
-	warn_of_limits(s, run);
-	return processor_submit(s->processor, run);
-}
-
-static void
-cancel_run(void *ctx, uint64_t execution_id, bool force)
-{
-	struct server *s = ctx;
-
-	processor_cancel(s->processor, execution_id, force);
+	warn_of_limits(ctx, run);
+	return server_submit(ctx, run);
 }
 
 static void
@@ -215,13 +207,10 @@ on_processor_wake(struct ev_loop *loop, ev_async *w, int revents)
 	(void)loop;
 	(void)revents;
 	while (processor_take(s->processor, &event)) {
-		if (event.kind == RUN_PROBED) {
+		if (event.kind == RUN_PROBED)
 			probing_ended(s, event.run);
-			continue;
-		}
-		if (event.kind == RUN_FINISHED)
-			outputs_keep(s->outputs, event.run);
-		sched_run_event(s->sched, &event);
+		else
+			server_run_event(s, &event);
 	}
 }
 
@@ -297,13 +286,16 @@ before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
 
 	(void)revents;
 	conns_run(s);
+	sched_start(s->sched); /* sessions may have made room */
+	server_run_sessions(s);
 	run_frame(s);
 	store_kick(s->store);
 	conns_flush(s);
 	if (s->draining && sched_idle(s->sched) && store_idle(s->store) &&
-	    monitor_save(&s->monitor))
+	    sessions_alive(s->sessions) == 0 && monitor_save(&s->monitor))
 		end_drain(s);
-	if (s->runnable != NULL || s->tick_wanted)
+	if (s->runnable != NULL || s->tick_wanted ||
+	    sessions_wake_ns(s->sessions) == 0)
 		ev_idle_start(loop, &s->more);
 	else
 		ev_idle_stop(loop, &s->more);
@@ -382,6 +374,7 @@ server_stop(struct server *s, bool now, const char *why)
 	s->draining = true;
 	listeners_close(s); /* refused at once, not left waiting */
 	sched_drain(s->sched);
+	sessions_drain(s->sessions);
 	ev_timer_init(&s->drain_timer, on_drain_timeout,
 	    (double)s->config->processor_drain_timeout / 1e9, 0);
 	s->drain_timer.data = s;
@@ -515,7 +508,9 @@ open_scheduler(struct server *s, struct err *e)
 		.shell_path = c->shell_path,
 		.shell_args = &c->shell_args,
 		.max_inflight = c->processor_max_inflight,
+		.max_agents = c->agents_max_sessions,
 		.max_output = c->processor_max_output,
+		.max_line = c->controller_max_line,
 		.wake = wake_for_processor,
 		.wake_arg = s,
 	};
@@ -524,8 +519,10 @@ open_scheduler(struct server *s, struct err *e)
 		.framerate = c->database_framerate,
 		.max_inflight = c->processor_max_inflight,
 		.zones = s->zones,
+		.max_sessions = c->agents_max_sessions,
 		.submit = submit_run,
-		.cancel = cancel_run,
+		.cancel = server_cancel,
+		.crew_changed = server_crew_changed,
 		.random = random_number,
 		.observe = observe,
 		.rule_changed = rule_changed,
@@ -537,6 +534,7 @@ open_scheduler(struct server *s, struct err *e)
 	s->outputs = outputs_new(c->processor_output_memory, e);
 	if (s->outputs == NULL ||
 	    (s->processor = processor_start(&po, e)) == NULL ||
+	    server_open_sessions(s, e) == -1 ||
 	    (s->sched = sched_new(&so, e)) == NULL ||
 	    sched_recover(s->sched, os->wall_ns(), e) == -1)
 		return fail(s, EXIT_RUNTIME);
@@ -709,6 +707,7 @@ server_run(struct server *s)
 void
 server_fini(struct server *s)
 {
+	server_close_sessions(s);
 	conns_kill_all(s);
 	listeners_close(s);
 	if (s->processor != NULL)

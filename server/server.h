@@ -27,6 +27,7 @@
 
 struct conn;
 struct listener;
+struct sessions;
 
 /* Doubly linked through the conns themselves. */
 struct conn_list {
@@ -42,6 +43,7 @@ struct server {
 	struct store *store;
 	struct sched *sched;
 	struct processor *processor;
+	struct sessions *sessions;
 	struct sandboxes sandboxes;
 	struct zones *zones;
 	struct outputs *outputs;
@@ -76,6 +78,10 @@ struct server {
 	struct traffic *traffic;
 	uint64_t stamp; /* of the request being handled: see traffic.h */
 	char note[OP_NOTE_MAX]; /* see conn_note */
+
+	/* sessions.c */
+	ev_timer session_timer;
+	int64_t session_wake_ns; /* when it goes off; SESSION_NEVER: not set */
 
 	/* server.c */
 	ev_async store_wake, processor_wake;

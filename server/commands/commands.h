@@ -21,6 +21,8 @@ handler cmd_integration_set, cmd_integration_remove, cmd_integration_list;
 handler cmd_health_breakers;
 handler cmd_breaker_list, cmd_breaker_get, cmd_breaker_open, cmd_breaker_reset;
 handler cmd_watch, cmd_unwatch;
+handler cmd_agent_attach, cmd_agent_list, cmd_agent_get, cmd_agent_stop;
+handler cmd_agent_cleanup, cmd_done;
 handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
 
 /* Wait when a decision about this job must: see store_busy. True: return

@@ -5,8 +5,6 @@
 #include "options.h"
 #include "reply.h"
 
-#define PROTOCOL_VERSION 1
-
 int
 cmd_auth(struct conn *c, const struct request *r, struct err *e)
 {
@@ -45,15 +43,8 @@ cmd_ping(struct conn *c, const struct request *r, struct err *e)
 int
 cmd_hello(struct conn *c, const struct request *r, struct err *e)
 {
-	struct buf *out = conn_reply(c);
-
 	(void)e;
-	reply_begin_ok(out, r->id);
-	reply_str(out, "tickd");
-	reply_str(out, TICKD_VERSION);
-	reply_str(out, "protocol");
-	reply_u64(out, PROTOCOL_VERSION);
-	reply_end(out);
+	reply_hello(conn_reply(c), r->id, TICKD_VERSION);
 	return HANDLED;
 }
 

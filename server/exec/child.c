@@ -36,7 +36,9 @@ pipe_read(struct child *c, enum output_stream i, size_t n)
 	ssize_t got;
 
 	got = read(c->io[i].fd, bytes, n < READ_MAX ? n : READ_MAX);
-	if (got > 0)
+	if (got > 0 && i == OUTPUT_STDOUT && c->said != NULL)
+		c->said(c, bytes, (size_t)got);
+	else if (got > 0)
 		output_add(c->output[i], bytes, (size_t)got, c->max_output);
 	return got > 0 || (got == -1 && (errno == EAGAIN || errno == EINTR));
 }
@@ -94,6 +96,7 @@ reap(struct child *c, siginfo_t *info, int flags)
 		pipe_drain(c, (enum output_stream)i);
 		pipe_close(c, &c->io[i]);
 	}
+	child_close_input(c);
 	ev_io_stop(c->loop, &c->exited);
 	(void)close(c->exited.fd);
 	return true;
@@ -115,12 +118,26 @@ on_leader_gone(struct ev_loop *loop, ev_io *w, int revents)
 		tell_end(c, &info);
 }
 
-/* The write ends in plan->fd, where -1 stands for none. */
+static int
+input_open(struct child *c, struct vspawn_plan *plan)
+{
+	int fd[2];
+
+	if (pipe2(fd, O_CLOEXEC) == -1)
+		return -1;
+	plan->fd[0] = fd[0];
+	c->input = fd[1];
+	return fcntl(fd[1], F_SETFL, O_NONBLOCK) == -1 ? -1 : 0;
+}
+
+/* Its ends in plan->fd, where -1 stands for none. */
 static int
 pipes_open(struct child *c, struct vspawn_plan *plan)
 {
 	int fd[2], i;
 
+	if (c->talks && input_open(c, plan) == -1)
+		return -1;
 	for (i = 0; i < OUTPUT_STREAMS; i++) {
 		if (pipe2(fd, O_CLOEXEC) == -1)
 			return -1;
@@ -155,6 +172,7 @@ child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
 
 	c->loop = loop;
 	c->stopped = false;
+	c->input = plan->fd[0] = -1;
 	for (i = 0; i < OUTPUT_STREAMS; i++)
 		c->io[i].fd = plan->fd[1 + i] = -1;
 	if ((rc = pipes_open(c, plan)) == 0)
@@ -170,6 +188,10 @@ child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
 		if (rc == -1)
 			pipe_close(c, &c->io[i]);
 	}
+	if (plan->fd[0] != -1)
+		(void)close(plan->fd[0]);
+	if (rc == -1)
+		child_close_input(c);
 	return rc;
 }
 
@@ -185,6 +207,34 @@ terminate_below(const struct child *c)
 		(void)kill(c->pid, SIGTERM);
 	for (i = 0; i < n; i++)
 		(void)kill(pid[i], SIGTERM);
+}
+
+void
+child_close_input(struct child *c)
+{
+	if (c->input == -1)
+		return;
+	(void)close(c->input); /* a pipe: nothing more to learn */
+	c->input = -1;
+}
+
+void
+child_read_errors(struct child *c)
+{
+	pipe_drain(c, OUTPUT_STDERR);
+}
+
+void
+child_listen(struct child *c, bool listen)
+{
+	ev_io *w = &c->io[OUTPUT_STDOUT];
+
+	if (w->fd == -1)
+		return;
+	if (listen)
+		ev_io_start(c->loop, w);
+	else
+		ev_io_stop(c->loop, w);
 }
 
 void

@@ -1,6 +1,7 @@
 /*
  * A child process in a loop: its exit is awaited, its two output streams are
- * read as they come. Used on the thread that runs the loop.
+ * read as they come, and it may be talked to. Used on the thread that runs the
+ * loop.
  */
 #ifndef EXEC_CHILD_H
 #define EXEC_CHILD_H
@@ -32,6 +33,10 @@ struct child {
 	struct output *output[OUTPUT_STREAMS]; /* borrowed until `ended` */
 	size_t max_output;		       /* bytes kept of each */
 	struct cgroup *cgroup; /* of its own, or NULL; owned once started */
+	bool talks; /* it gets a pipe as its standard input: see `input` */
+	/* Given what it writes to its standard output, in place of output[0];
+	 * or NULL. */
+	void (*said)(struct child *c, const char *bytes, size_t n);
 	/* Called once after a start that succeeded. The child is reaped and
 	 * everything is closed but its cgroup, which ends when this returns;
 	 * exit is its status, 128 + signal or
@@ -39,6 +44,7 @@ struct child {
 	void (*ended)(struct child *c, int exit, int signal);
 
 	pid_t pid; /* also the number of its process group */
+	int input; /* our end, does not block; -1: none, or closed */
 
 	/* child.c's own. */
 	struct ev_loop *loop;
@@ -48,7 +54,7 @@ struct child {
 };
 
 /*
- * Start what plan says; plan->fd[1] and [2] are filled here. 0, or -1 with
+ * Start what plan says; plan->fd is filled here. 0, or -1 with
  * step and error in *result: nothing runs, nothing is left open.
  */
 int child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
@@ -65,5 +71,15 @@ void child_stop(struct child *c, bool force);
 /* For the server's end: child_stop with force, and wait for the leader here.
  * Everything is closed; no callback follows. */
 void child_end(struct child *c);
+
+/* It gets no more input. Nothing happens the second time. */
+void child_close_input(struct child *c);
+
+/* Read what it has written to its standard error so far. */
+void child_read_errors(struct child *c);
+
+/* Leave its standard output alone for a while, and go on. What is in the pipe
+ * when it ends is read all the same. */
+void child_listen(struct child *c, bool listen);
 
 #endif

@@ -13,9 +13,12 @@
 
 #include "child.h"
 #include "launcher.h"
+#include "processor.h"
 #include "run.h"
 #include "runner.h"
+#include "token.h"
 
+struct agent;
 struct execution;
 
 /* What the executions of a processor share; runners find their means here. */
@@ -25,6 +28,8 @@ struct executor {
 	char *shell_path;
 	struct strings shell_args;
 	size_t max_output;
+	size_t max_line;      /* that a session may say */
+	struct tokens tokens; /* scratch of the line being handled */
 	/* Without a timeout in its rule, how long a run may wait for its
 	 * connection, and then for each answer. */
 	int64_t network_limit_ns;
@@ -38,6 +43,8 @@ struct executor {
 	void (*started)(struct execution *x);
 	/* Ownership of the run goes to the callee, x is free again. */
 	void (*ended)(struct execution *x, struct run *run);
+	/* Of sessions: the AGENT_ kinds. */
+	void (*agent)(struct agent *a, const struct run_event *event);
 	void *arg;
 };
 

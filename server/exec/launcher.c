@@ -85,8 +85,12 @@ add_user_entries(struct launcher *l, const struct run *run,
 static size_t
 add_run_entries(struct launcher *l, const struct run *run)
 {
-	add_entry(l, "TICK_JOB", run->job);
 	add_entry(l, "TICK_RULE", run->rule);
+	if (run->job == NULL) {
+		add_number(l, "TICK_SESSION_ID", (int64_t)run->execution_id);
+		return 2;
+	}
+	add_entry(l, "TICK_JOB", run->job);
 	add_number(l, "TICK_EXECUTION_ID", (int64_t)run->execution_id);
 	add_number(l, "TICK_EXECUTION_NS", run->due_ns);
 	add_number(l, "TICK_ATTEMPT", run->attempt);

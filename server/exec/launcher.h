@@ -30,8 +30,9 @@ int launcher_init(struct launcher *l, struct err *e);
 void launcher_fini(struct launcher *l);
 
 /*
- * Start l->argv as the options of run->spec say. 0, or -1 with exit and
- * reason of run filled.
+ * Start l->argv as the options of run->spec say; a run without a job is the
+ * session whose number is its execution_id. 0, or -1 with exit and reason of
+ * run filled.
  */
 int launcher_start(struct launcher *l, struct run *run, struct child *c,
     struct ev_loop *loop);

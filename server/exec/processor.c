@@ -9,6 +9,7 @@
 
 #include <ev.h>
 
+#include "agent.h"
 #include "execution.h"
 #include "queue.h"
 
@@ -25,14 +26,18 @@
  *     the processor_take that returns its run. So there are at most
  *     max_inflight runs here.
  *  2. Main sends at most ORDERS_PER_SEAT orders for a run, the processor at
- *     most REPORTS_PER_SEAT reports. The queues have room for all of them:
- *     a push cannot fail, so neither side ever waits or drops.
+ *     most REPORTS_PER_SEAT reports; of a session, which has a number in the
+ *     same way, at most so many are under way at once. The queues have room
+ *     for all of them: a push cannot fail, so neither side ever waits or
+ *     drops.
  *  3. Orders arrive in order: a cancel that comes too late meets a free
  *     execution, never the next run on the same seat.
  */
 enum {
-	ORDERS_PER_SEAT = 3, /* run, cancel, forced cancel */
-	REPORTS_PER_SEAT = 2 /* started, finished */
+	ORDERS_PER_SEAT = 3,  /* run, cancel, forced cancel */
+	REPORTS_PER_SEAT = 2, /* started, finished */
+	ORDERS_PER_AGENT = 6, /* start, run, answer, three ways to stop */
+	REPORTS_PER_AGENT = 4 /* started, spoke, done, ended */
 };
 
 /* Children started before timers, pipes and main get their turn again: about
@@ -41,17 +46,30 @@ enum {
 
 #define NETWORK_LIMIT_NS INT64_C(30000000000)
 
-enum order_kind { ORDER_RUN, ORDER_CANCEL, ORDER_KILL };
+enum order_kind {
+	ORDER_RUN,
+	ORDER_CANCEL,
+	ORDER_KILL,
+	ORDER_AGENT_START,
+	ORDER_AGENT_RUN,
+	ORDER_AGENT_ANSWER,
+	ORDER_AGENT_STOP
+};
 
 struct order {
 	enum order_kind kind;
-	unsigned seat;
-	struct run *run; /* ORDER_RUN */
+	unsigned seat;	 /* or the agent's number */
+	struct run *run; /* ORDER_RUN, ORDER_AGENT_START */
+	/* ORDER_AGENT_RUN */
+	uint64_t execution_id;
+	char *line; /* owned */
+	size_t line_len;
+	enum agent_stop how; /* ORDER_AGENT_STOP */
 };
 
 struct report {
 	struct run_event event;
-	unsigned seat;
+	unsigned seat; /* or the agent's number */
 };
 
 /* Main's side of a run. */
@@ -68,7 +86,7 @@ struct free_seats {
 };
 
 struct processor {
-	unsigned max_inflight;
+	unsigned max_inflight, max_agents;
 	unsigned n_seats;
 	struct queue *orders;  /* main to processor */
 	struct queue *reports; /* processor to main */
@@ -77,13 +95,14 @@ struct processor {
 
 	/* Main's. */
 	struct seat *seats;
-	struct free_seats for_runs, for_probes;
+	struct free_seats for_runs, for_probes, for_agents;
 
 	/* The processor thread's, once it runs. */
 	struct executor executor;
 	struct err no_cgroups; /* why, if there are none */
 	struct execution *executions;
-	unsigned n_running;
+	struct agent *agents;
+	unsigned n_running; /* of both */
 	ev_async woken;
 	ev_prepare turn_over;
 	bool unseen; /* reports main was not woken for */
@@ -106,10 +125,9 @@ is_probe(const struct processor *p, unsigned seat)
 }
 
 static void
-report(struct execution *x, const struct run_event *event)
+report(struct processor *p, unsigned seat, const struct run_event *event)
 {
-	struct processor *p = x->executor->arg;
-	struct report r = { .event = *event, .seat = seat_of(p, x) };
+	struct report r = { .event = *event, .seat = seat };
 
 	if (!queue_push(p->reports, &r))
 		abort(); /* invariant 2 */
@@ -134,6 +152,7 @@ on_turn_over(struct ev_loop *loop, ev_prepare *w, int revents)
 static void
 on_started(struct execution *x)
 {
+	struct processor *p = x->executor->arg;
 	struct run_event event = {
 		.kind = RUN_STARTED,
 		.execution_id = x->run->execution_id,
@@ -142,9 +161,16 @@ on_started(struct execution *x)
 		.started_ns = x->run->started_ns,
 	};
 
-	if (is_probe(x->executor->arg, seat_of(x->executor->arg, x)))
-		return;
-	report(x, &event);
+	if (!is_probe(p, seat_of(p, x)))
+		report(p, seat_of(p, x), &event);
+}
+
+static void
+one_less(struct processor *p)
+{
+	p->n_running--;
+	if (p->n_running == 0 && atomic_load(&p->stopping))
+		ev_break(p->executor.loop, EVBREAK_ALL);
 }
 
 static void
@@ -158,22 +184,49 @@ on_ended(struct execution *x, struct run *run)
 		.run = run,
 	};
 
-	report(x, &event);
-	p->n_running--;
-	if (p->n_running == 0 && atomic_load(&p->stopping))
-		ev_break(p->executor.loop, EVBREAK_ALL);
+	report(p, seat_of(p, x), &event);
+	one_less(p);
+}
+
+static void
+on_agent(struct agent *a, const struct run_event *event)
+{
+	struct processor *p = a->executor->arg;
+
+	report(p, (unsigned)(a - p->agents), event);
+	if (event->kind == AGENT_ENDED)
+		one_less(p);
 }
 
 static void
 obey(struct processor *p, const struct order *o)
 {
-	struct execution *x = &p->executions[o->seat];
-
-	if (o->kind == ORDER_RUN) {
+	switch (o->kind) {
+	case ORDER_RUN:
 		p->n_running++;
-		execution_begin(x, o->run);
-	} else
-		execution_cancel(x, o->kind == ORDER_KILL);
+		execution_begin(&p->executions[o->seat], o->run);
+		break;
+	case ORDER_CANCEL:
+	case ORDER_KILL:
+		execution_cancel(&p->executions[o->seat],
+		    o->kind == ORDER_KILL);
+		break;
+	case ORDER_AGENT_START:
+		p->n_running++;
+		agent_begin(&p->agents[o->seat], o->run);
+		break;
+	case ORDER_AGENT_RUN:
+		agent_run(&p->agents[o->seat], o->execution_id,
+		    slice_of(o->line, o->line_len));
+		free(o->line);
+		break;
+	case ORDER_AGENT_ANSWER:
+		agent_answer(&p->agents[o->seat]);
+		break;
+	case ORDER_AGENT_STOP:
+		agent_stop(&p->agents[o->seat], o->how);
+		break;
+	}
 }
 
 /* The loop ends when the last of them has. */
@@ -186,6 +239,8 @@ kill_all(struct processor *p)
 		ev_break(p->executor.loop, EVBREAK_ALL);
 	for (i = 0; i < p->n_seats; i++)
 		execution_cancel(&p->executions[i], true);
+	for (i = 0; i < p->max_agents; i++)
+		agent_stop(&p->agents[i], AGENT_KILL);
 }
 
 static void
@@ -228,13 +283,16 @@ copy_options(struct processor *p, const struct processor_options *o,
 
 	p->max_inflight = o->max_inflight;
 	p->n_seats = o->max_inflight + PROCESSOR_PROBES;
+	p->max_agents = o->max_agents;
 	p->wake = o->wake;
 	p->wake_arg = o->wake_arg;
 	ex->max_output = o->max_output;
+	ex->max_line = o->max_line;
 	ex->network_limit_ns =
 	    o->network_limit_ns > 0 ? o->network_limit_ns : NETWORK_LIMIT_NS;
 	ex->started = on_started;
 	ex->ended = on_ended;
+	ex->agent = on_agent;
 	ex->arg = p;
 	if ((ex->shell_path = strdup(o->shell_path)) == NULL)
 		return err_nomem(e);
@@ -258,10 +316,12 @@ make_seats(struct processor *p, struct err *e)
 
 	p->seats = calloc(n, sizeof(*p->seats));
 	p->executions = calloc(n, sizeof(*p->executions));
-	p->orders =
-	    queue_new((size_t)ORDERS_PER_SEAT * n, sizeof(struct order));
-	p->reports =
-	    queue_new((size_t)REPORTS_PER_SEAT * n, sizeof(struct report));
+	p->orders = queue_new((size_t)ORDERS_PER_SEAT * n +
+		(size_t)ORDERS_PER_AGENT * p->max_agents,
+	    sizeof(struct order));
+	p->reports = queue_new((size_t)REPORTS_PER_SEAT * n +
+		(size_t)REPORTS_PER_AGENT * p->max_agents,
+	    sizeof(struct report));
 	if (p->seats == NULL || p->executions == NULL || p->orders == NULL ||
 	    p->reports == NULL ||
 	    make_free(&p->for_runs, 0, p->max_inflight) == -1 ||
@@ -269,6 +329,21 @@ make_seats(struct processor *p, struct err *e)
 		return err_nomem(e);
 	for (i = 0; i < n; i++)
 		execution_init(&p->executions[i], &p->executor);
+	return 0;
+}
+
+static int
+make_agents(struct processor *p, struct err *e)
+{
+	unsigned i, n = p->max_agents;
+
+	if (n == 0)
+		return 0;
+	p->agents = calloc(n, sizeof(*p->agents));
+	if (p->agents == NULL || make_free(&p->for_agents, 0, n) == -1)
+		return err_nomem(e);
+	for (i = 0; i < n; i++)
+		agent_init(&p->agents[i], &p->executor);
 	return 0;
 }
 
@@ -326,10 +401,13 @@ processor_free(struct processor *p)
 	struct report r;
 
 	while (p->orders != NULL && queue_pop(p->orders, &o))
-		if (o.kind == ORDER_RUN)
+		if (o.kind == ORDER_RUN || o.kind == ORDER_AGENT_START)
 			drop_run(o.run);
+		else if (o.kind == ORDER_AGENT_RUN)
+			free(o.line);
 	while (p->reports != NULL && queue_pop(p->reports, &r))
-		if (r.event.kind != RUN_STARTED)
+		if (r.event.kind == RUN_FINISHED ||
+		    r.event.kind == RUN_PROBED || r.event.kind == AGENT_ENDED)
 			drop_run(r.event.run);
 	queue_free(p->orders);
 	queue_free(p->reports);
@@ -340,6 +418,9 @@ processor_free(struct processor *p)
 	launcher_fini(&p->executor.launcher);
 	strings_free(&p->executor.shell_args);
 	free(p->executor.shell_path);
+	token_fini(&p->executor.tokens);
+	free(p->agents);
+	free(p->for_agents.seat);
 	free(p->executions);
 	free(p->for_runs.seat);
 	free(p->for_probes.seat);
@@ -362,7 +443,7 @@ processor_start(const struct processor_options *o, struct err *e)
 		return NULL;
 	}
 	if (copy_options(p, o, e) == -1 || make_seats(p, e) == -1 ||
-	    make_loop(p, e) == -1)
+	    make_agents(p, e) == -1 || make_loop(p, e) == -1)
 		goto fail;
 	p->executor.launcher.cgroups =
 	    cgroups_open(o->cgroup, p->executor.loop, &p->no_cgroups);
@@ -402,7 +483,6 @@ processor_limits(const struct processor *p, const struct rule_spec *spec)
 static void
 send_order(struct processor *p, const struct order *o)
 {
-	p->seats[o->seat].sent = o->kind;
 	if (!queue_push(p->orders, o))
 		abort(); /* invariant 2 */
 	ev_async_send(p->executor.loop, &p->woken);
@@ -418,6 +498,7 @@ submit(struct processor *p, struct free_seats *f, struct run *run)
 	o.seat = f->seat[--f->n];
 	p->seats[o.seat].taken = true;
 	p->seats[o.seat].execution_id = run->execution_id;
+	p->seats[o.seat].sent = o.kind;
 	send_order(p, &o);
 	return true;
 }
@@ -440,30 +521,78 @@ processor_cancel(struct processor *p, uint64_t execution_id, bool force)
 	struct order o = { .kind = force ? ORDER_KILL : ORDER_CANCEL };
 
 	for (o.seat = 0; o.seat < p->max_inflight; o.seat++) {
-		const struct seat *s = &p->seats[o.seat];
+		struct seat *s = &p->seats[o.seat];
 
 		if (!s->taken || s->execution_id != execution_id)
 			continue;
-		if (o.kind > s->sent)
+		if (o.kind > s->sent) {
+			s->sent = o.kind;
 			send_order(p, &o);
+		}
 		return;
 	}
+}
+
+int
+processor_agent_start(struct processor *p, struct run *launch)
+{
+	struct order o = { .kind = ORDER_AGENT_START, .run = launch };
+
+	if (p->for_agents.n == 0)
+		return -1;
+	o.seat = p->for_agents.seat[--p->for_agents.n];
+	send_order(p, &o);
+	return (int)o.seat;
+}
+
+void
+processor_agent_run(struct processor *p, unsigned agent, uint64_t execution_id,
+    char *line, size_t n)
+{
+	const struct order o = { .kind = ORDER_AGENT_RUN,
+		.seat = agent,
+		.execution_id = execution_id,
+		.line = line,
+		.line_len = n };
+
+	send_order(p, &o);
+}
+
+void
+processor_agent_answer(struct processor *p, unsigned agent)
+{
+	const struct order o = { .kind = ORDER_AGENT_ANSWER, .seat = agent };
+
+	send_order(p, &o);
+}
+
+void
+processor_agent_stop(struct processor *p, unsigned agent, enum agent_stop how)
+{
+	const struct order o = { .kind = ORDER_AGENT_STOP,
+		.seat = agent,
+		.how = how };
+
+	send_order(p, &o);
 }
 
 bool
 processor_take(struct processor *p, struct run_event *event)
 {
-	struct free_seats *f;
+	struct free_seats *f = NULL;
 	struct report r;
 
 	if (!queue_pop(p->reports, &r))
 		return false;
 	*event = r.event;
-	if (event->kind != RUN_STARTED) {
+	if (event->kind == AGENT_ENDED) {
+		f = &p->for_agents;
+	} else if (event->kind == RUN_FINISHED || event->kind == RUN_PROBED) {
 		f = is_probe(p, r.seat) ? &p->for_probes : &p->for_runs;
 		p->seats[r.seat].taken = false;
-		f->seat[f->n++] = r.seat;
 	}
+	if (f != NULL)
+		f->seat[f->n++] = r.seat;
 	return true;
 }
 

@@ -21,7 +21,9 @@ struct processor_options {
 	const char *shell_path;		  /* copied at start */
 	const struct strings *shell_args; /* words before the command; copied */
 	unsigned max_inflight;
-	size_t max_output; /* bytes kept of each stream of a run */
+	unsigned max_agents; /* sessions at once that it starts */
+	size_t max_output;   /* bytes kept of each stream of a run */
+	size_t max_line;     /* that a session may say */
 	/* How long a run of a rule without a timeout may wait for a network
 	 * connection, and then for each answer; 0: 30 s. */
 	int64_t network_limit_ns;
@@ -39,16 +41,32 @@ struct processor_options {
 enum run_event_kind {
 	RUN_STARTED,
 	RUN_FINISHED,
-	RUN_PROBED /* a probe has ended: its only event */
+	RUN_PROBED, /* a probe has ended: its only event */
+	/* Of sessions; see processor_agent_start. */
+	AGENT_STARTED,
+	AGENT_SPOKE, /* its first line */
+	AGENT_DONE,
+	AGENT_ENDED
 };
 
 struct run_event {
 	enum run_event_kind kind;
 	uint64_t execution_id;
 	void *owner;	    /* of the run */
-	pid_t pid;	    /* RUN_STARTED: 0 when it is no process */
+	pid_t pid;	    /* STARTED: 0 when it is no process */
 	int64_t started_ns; /* RUN_STARTED */
-	struct run *run;    /* FINISHED, PROBED: ownership comes back */
+	int exit;	    /* AGENT_DONE, AGENT_ENDED */
+	/* RUN_FINISHED, RUN_PROBED, AGENT_ENDED: ownership comes back.
+	 * AGENT_DONE: it has the output of the execution, to be taken before
+	 * the answer. */
+	struct run *run;
+};
+
+/* How a session is ended, each way stronger than the one before. */
+enum agent_stop {
+	AGENT_END, /* it gets no more input */
+	AGENT_TERM,
+	AGENT_KILL
 };
 
 struct processor;
@@ -82,6 +100,25 @@ bool processor_probe(struct processor *p, struct run *run);
  * force SIGKILL at once. Its outcome will be RUN_CANCELLED, unless it has
  * ended already. An id that is not running is ignored. */
 void processor_cancel(struct processor *p, uint64_t execution_id, bool force);
+
+/*
+ * Start what launch->spec says as a session: launch is a run without a job,
+ * whose execution_id is that of the session. Ownership moves in; its number
+ * for the calls below comes out, or -1 when there are max_agents already.
+ * AGENT_STARTED may follow; AGENT_ENDED does at last, and the number is free.
+ */
+int processor_agent_start(struct processor *p, struct run *launch);
+
+/* Once it has spoken, and has no execution, and its last AGENT_DONE has been
+ * answered: send it a line, n bytes at `line`, which moves in. AGENT_DONE or
+ * AGENT_ENDED follows. */
+void processor_agent_run(struct processor *p, unsigned agent,
+    uint64_t execution_id, char *line, size_t n);
+void processor_agent_answer(struct processor *p, unsigned agent);
+
+/* End it; each way once, if it has not ended. */
+void processor_agent_stop(struct processor *p, unsigned agent,
+    enum agent_stop how);
 
 /* The next event in order; false when there is none now. Of one run,
  * RUN_STARTED comes before RUN_FINISHED; a run that could not be started has

@@ -15,20 +15,8 @@ program_argv(struct execution *x)
 	return argv;
 }
 
-static bool
-is_success(const struct rule_spec *spec, int exit)
-{
-	const struct strings *codes = &spec->text[OPTION_success];
-
-	if (exit == CHILD_EXIT_UNKNOWN)
-		return false;
-	if (codes->n == 0)
-		return exit == 0;
-	return rule_codes_match(strings_get(codes, 0), (unsigned)exit);
-}
-
-static void
-explain_failure(struct run *run, int signal)
+void
+program_explain(struct run *run, const struct child *c, int signal)
 {
 	const char *name = sigabbrev_np(signal);
 
@@ -41,6 +29,8 @@ explain_failure(struct run *run, int signal)
 		(void)run_explain(run, "killed by signal %d", signal);
 	else
 		(void)run_explain(run, "killed by SIG%s", name);
+	if (c->cgroup != NULL && cgroup_ran_out_of_memory(c->cgroup))
+		(void)run_explain(run, "out of its memory");
 }
 
 static void
@@ -48,15 +38,13 @@ on_ended(struct child *c, int exit, int signal)
 {
 	struct execution *x = (struct execution *)(void *)((char *)c -
 	    offsetof(struct execution, child));
-	bool success = is_success(x->run->spec, exit);
+	bool success = exit != CHILD_EXIT_UNKNOWN &&
+	    run_exit_is_success(x->run->spec, exit);
 
 	x->run->answered = exit != CHILD_EXIT_UNKNOWN;
 	x->run->exit = exit == CHILD_EXIT_UNKNOWN ? RUN_EXIT_NONE : exit;
 	if (!success)
-		explain_failure(x->run, signal);
-	if (!success && c->cgroup != NULL &&
-	    cgroup_ran_out_of_memory(c->cgroup))
-		(void)run_explain(x->run, "out of its memory");
+		program_explain(x->run, c, signal);
 	execution_end(x, success);
 }
 

@@ -18,4 +18,8 @@ int program_start(struct execution *x);
 /* As runner_ops.stop. */
 void program_stop(struct execution *x, bool force);
 
+/* The reason of a run whose child has ended, exit being set: killed by this
+ * signal, or 0. */
+void program_explain(struct run *run, const struct child *c, int signal);
+
 #endif

@@ -13,6 +13,7 @@
 #include "os.h"
 #include "rollup.h"
 #include "server.h"
+#include "session.h"
 
 #define MINUTE_NS (60 * NS_PER_S)
 
@@ -349,7 +350,8 @@ agents_put_one(struct buf *out, struct slice id, const struct server *s,
 	    running.ptr == NULL ? NULL : job.ptr;
 	m[METRIC_AGENT_sandbox].word =
 	    option_word(&sandbox, rule, OPTION_sandbox);
-	m[METRIC_AGENT_sessions].number = 0;
+	m[METRIC_AGENT_sessions].number =
+	    sessions_of_rule(s->sessions, rule->id);
 	metric_put_pairs(out, id, METRIC_SECTION_AGENT, m);
 	buf_free(&job);
 	buf_free(&name);

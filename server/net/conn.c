@@ -21,6 +21,7 @@
 #include "log.h"
 #include "os.h"
 #include "reply.h"
+#include "session.h"
 #include "watch.h"
 
 #define READ_BYTES 65536u
@@ -93,6 +94,8 @@ make_runnable(struct conn *c)
 	s->runnable = c;
 }
 
+static void leave_session(struct conn *c);
+
 void
 conn_kill(struct conn *c)
 {
@@ -112,6 +115,7 @@ conn_kill(struct conn *c)
 	s->conns.n--;
 	listener_resume(s);
 	make_runnable(c); /* freed there, when no caller holds it any more */
+	leave_session(c);
 }
 
 /* An idle client keeps no large buffer. */
@@ -122,6 +126,25 @@ empty(struct buf *b)
 		buf_free(b);
 	else
 		buf_clear(b);
+}
+
+/* Nothing will come from it any more, or be heard. */
+static void
+leave_session(struct conn *c)
+{
+	struct session *session = c->session;
+
+	conn_set_session(c, NULL);
+	if (session != NULL)
+		session_lost(session);
+}
+
+void
+conn_set_session(struct conn *c, struct session *session)
+{
+	c->n_listens += session != NULL;
+	c->n_listens -= c->session != NULL;
+	c->session = session;
 }
 
 static void
@@ -336,6 +359,7 @@ conn_finish(struct conn *c)
 {
 	c->closing = true;
 	(void)conn_reply(c); /* closed when that is sent */
+	leave_session(c);
 }
 
 /* The input has ended: answer what is left of it, then close. */
@@ -361,6 +385,7 @@ linger(struct conn *c)
 		return;
 	}
 	c->lingering = true;
+	leave_session(c);
 	buf_free(&c->in);
 	ev_timer_stop(s->loop, &c->deadline);
 	ev_timer_set(&c->deadline, LINGER_SECONDS, 0);

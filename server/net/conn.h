@@ -81,6 +81,7 @@ struct conn {
 	const struct auth_token *token; /* NULL: no auth_file */
 	enum role role;
 
+	struct session *session; /* that it has become; NULL: none */
 	uint64_t requests;
 	int64_t rate_second; /* requests are counted in this one */
 	uint32_t rate_count;
@@ -122,6 +123,9 @@ bool conn_overtakes(struct conn *c);
 struct buf *conn_event(struct conn *c);
 /* Before the OK that no event may follow: those that wait go first. */
 void conn_settle_events(struct conn *c);
+
+/* It is a session from now on, or no more. */
+void conn_set_session(struct conn *c, struct session *session);
 
 /* Send a list. The conn owns it from here on. */
 void conn_stream(struct conn *c, struct stream *st);

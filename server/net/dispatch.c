@@ -73,7 +73,8 @@ check(struct conn *c, const struct request *r, struct err *e)
 	if (over_rate(c))
 		return err_set(e, ERR_LIMIT, "over %u requests a second",
 		    c->server->config->controller_rate_limit);
-	if ((r->command->flags & CMD_WRITE) && c->server->draining)
+	if ((r->command->flags & (CMD_WRITE | CMD_RESULT)) == CMD_WRITE &&
+	    c->server->draining)
 		return err_set(e, ERR_UNAVAILABLE,
 		    "the server is shutting down");
 	return 0;

@@ -97,8 +97,6 @@ tells_what_cannot_be_started(void **state)
 	    "cannot enter directory /no/such: No such file or directory");
 	expect_not_started("direct\ttrue\t--\tuser=no_such_user", RUN_EXIT_NONE,
 	    "no user no_such_user");
-	expect_not_started("agent", RUN_EXIT_NONE,
-	    "runner agent is not built in");
 }
 
 static void

@@ -1,0 +1,1050 @@
+#include "session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "os.h"
+#include "reply.h"
+#include "request.h"
+#include "store.h"
+#include "tstamp.h"
+
+/*
+ *	 start               spoke                submit
+ *	-------> CONNECTING -------+    +----------------------+
+ *	         has its first run |    |                      v
+ *	 attach                    |   IDLE <--------------- BUSY
+ *	---------------------------+--->|   done, recorded     |
+ *	                                |                      | timeout,
+ *CANCEL, too long, too old, |                      | STOP FORCE STOP, stale v v
+ *	                             STOPPING <----------------+
+ *	                                |  ends, or is killed in the end
+ *	                                v
+ *	                          STOPPED, ERROR
+ *
+ * An attached session stops by losing its connection, which takes no time: it
+ * is never in STOPPING. From every state a session may be gone by itself.
+ *
+ * Invariants:
+ *  1. Idle sessions stand in crew->idle, no others.
+ *  2. A crew's n_serving counts its sessions that are idle or have a run,
+ *     n_away those that live besides: see account().
+ *  3. In CONNECTING a session has a run that has not been sent.
+ *  4. Whoever ends a run does so last, for the scheduler may then give the
+ *     next one to any session, this one too. What ends in the middle of
+ *     something, the scheduler's or a connection's, ends in sessions_tick.
+ */
+
+struct session_list {
+	struct session *first, *last;
+	size_t n;
+};
+
+struct sessions {
+	struct sessions_options o;
+	struct session_list alive, ended;
+	uint64_t last_id;
+	struct waitq deadlines;
+	struct run *over; /* runs to be ended, their outcome set */
+	bool draining;
+	struct session_stats stats;
+};
+
+enum { COUNTED_NOT, COUNTED_SERVING, COUNTED_AWAY };
+
+static const char *const state_words[] = {
+	[SESSION_CONNECTING] = "connecting",
+	[SESSION_IDLE] = "idle",
+	[SESSION_BUSY] = "busy",
+	[SESSION_STOPPING] = "stopping",
+	[SESSION_STOPPED] = "stopped",
+	[SESSION_ERROR] = "error",
+};
+
+/* --- what others know of a session --- */
+
+static void
+list_append(struct session_list *list, struct session *s)
+{
+	s->prev = list->last;
+	s->next = NULL;
+	if (s->prev != NULL)
+		s->prev->next = s;
+	else
+		list->first = s;
+	list->last = s;
+	list->n++;
+}
+
+static void
+list_take(struct session_list *list, struct session *s)
+{
+	if (s->prev != NULL)
+		s->prev->next = s->next;
+	else
+		list->first = s->next;
+	if (s->next != NULL)
+		s->next->prev = s->prev;
+	else
+		list->last = s->prev;
+	list->n--;
+}
+
+static void
+enter_idle(struct session *s)
+{
+	s->prev_idle = NULL;
+	s->next_idle = s->crew->idle;
+	if (s->next_idle != NULL)
+		s->next_idle->prev_idle = s;
+	s->crew->idle = s;
+}
+
+static void
+leave_idle(struct session *s)
+{
+	if (s->prev_idle != NULL)
+		s->prev_idle->next_idle = s->next_idle;
+	else
+		s->crew->idle = s->next_idle;
+	if (s->next_idle != NULL)
+		s->next_idle->prev_idle = s->prev_idle;
+}
+
+static uint8_t
+how_counted(const struct session *s)
+{
+	if (s->state == SESSION_STOPPED || s->state == SESSION_ERROR)
+		return COUNTED_NOT;
+	return s->run != NULL || s->state == SESSION_IDLE ? COUNTED_SERVING
+							  : COUNTED_AWAY;
+}
+
+/* Keep the numbers of the crew true. */
+static void
+account(struct session *s)
+{
+	uint8_t now = how_counted(s), before = s->counted;
+
+	if (now == before)
+		return;
+	s->counted = now;
+	s->crew->n_serving += now == COUNTED_SERVING;
+	s->crew->n_serving -= before == COUNTED_SERVING;
+	s->crew->n_away += now == COUNTED_AWAY;
+	s->crew->n_away -= before == COUNTED_AWAY;
+	s->all->o.room(s->all->o.ctx, s->crew);
+}
+
+static void
+set_state(struct session *s, enum session_state state)
+{
+	if (s->state == SESSION_IDLE)
+		leave_idle(s);
+	s->state = state;
+	if (state == SESSION_IDLE)
+		enter_idle(s);
+	account(s);
+}
+
+static void
+tell_spare(struct sessions *all)
+{
+	all->o.spare(all->o.ctx,
+	    (int64_t)all->o.max_sessions - (int64_t)all->alive.n);
+}
+
+/* --- time --- */
+
+static int64_t
+after(int64_t from_ns, int64_t ns)
+{
+	return ns > INT64_MAX - from_ns ? INT64_MAX : from_ns + ns;
+}
+
+static void
+set_deadline(struct session *s, int64_t at_ns)
+{
+	waitq_remove(&s->deadline);
+	if (at_ns != SESSION_NEVER)
+		waitq_add(&s->all->deadlines, &s->deadline, at_ns, s->id);
+}
+
+static bool
+is_expired(const struct session *s, int64_t now_ns)
+{
+	return now_ns >= after(s->born_mono_ns, s->all->o.max_lifespan_ns);
+}
+
+/* Whether its rule is no longer what it was when the session began. It may
+ * still serve executions that matched the rule before. */
+static bool
+is_stale(const struct session *s)
+{
+	return s->spec == NULL ? s->crew->spec == NULL
+			       : s->crew->spec != s->spec;
+}
+
+static int64_t
+idle_deadline(const struct session *s, int64_t now_ns)
+{
+	int64_t idle = after(now_ns, s->all->o.idle_timeout_ns);
+	int64_t old = after(s->born_mono_ns, s->all->o.max_lifespan_ns);
+
+	if (is_stale(s))
+		return now_ns;
+	return idle < old ? idle : old;
+}
+
+/* --- beginning and ending --- */
+
+static struct session *
+session_new(struct sessions *all, struct crew *crew)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->all = all;
+	s->id = ++all->last_id;
+	s->crew = crew;
+	crew->refs++;
+	s->exit = RUN_EXIT_NONE;
+	s->started_ns = os->wall_ns();
+	s->born_mono_ns = os->mono_ns();
+	return s;
+}
+
+static void
+session_free(struct session *s)
+{
+	crew_unref(s->crew);
+	rule_spec_unref(s->spec);
+	free(s);
+}
+
+static void
+join(struct session *s)
+{
+	struct sessions *all = s->all;
+
+	list_append(&all->alive, s);
+	all->stats.created++;
+	rate_add(&all->stats.created_rate, s->born_mono_ns, 1);
+	LOG_INFO("session_started", LOG_U64("session", s->id),
+	    LOG_STR("rule", s->crew->rule));
+	tell_spare(all);
+}
+
+static void
+log_end(const struct session *s)
+{
+	if (s->error[0] == '\0')
+		LOG_INFO("session_ended", LOG_U64("session", s->id),
+		    LOG_STR("rule", s->crew->rule),
+		    LOG_U64("executions", s->executions));
+	else
+		LOG_WARN("session_failed", LOG_U64("session", s->id),
+		    LOG_STR("rule", s->crew->rule),
+		    LOG_U64("executions", s->executions),
+		    LOG_STR("reason", s->error));
+}
+
+/* It is no more, and has no run. What is left is for AGENT GET. */
+static void
+gone(struct session *s)
+{
+	struct sessions *all = s->all;
+	int64_t now_ns = os->mono_ns();
+	struct session *oldest;
+
+	assert(s->run == NULL);
+	set_deadline(s, SESSION_NEVER);
+	s->conn = NULL;
+	s->stopped_ns = os->wall_ns();
+	set_state(s, s->error[0] == '\0' ? SESSION_STOPPED : SESSION_ERROR);
+	session_stats_ended(&all->stats, now_ns, s->why,
+	    now_ns - s->born_mono_ns, s->executions);
+	log_end(s);
+	list_take(&all->alive, s);
+	list_append(&all->ended, s);
+	if (all->ended.n > SESSIONS_KEPT) {
+		oldest = all->ended.first;
+		list_take(&all->ended, oldest);
+		session_free(oldest);
+	}
+	tell_spare(all);
+}
+
+/* As much of the text as there is room for. */
+static void
+copy(char *to, size_t size, const char *text)
+{
+	size_t n = strnlen(text, size - 1);
+
+	memcpy(to, text, n);
+	to[n] = '\0';
+}
+
+/* Why it ends, if nothing was said before. */
+static void
+blame(struct session *s, const char *why)
+{
+	if (s->error[0] == '\0')
+		copy(s->error, sizeof(s->error), why);
+}
+
+/* End a started session in this way, unless a stronger one was tried. */
+static void
+press(struct session *s, enum agent_stop how)
+{
+	struct sessions *all = s->all;
+	int64_t kill_after_ns = s->spec->number[OPTION_kill_after];
+
+	if (kill_after_ns == 0)
+		how = AGENT_KILL;
+	if (s->pressed > how)
+		return;
+	s->pressed = (uint8_t)(how + 1);
+	all->o.stop(all->o.ctx, s->agent, how);
+	set_deadline(s,
+	    how == AGENT_KILL ? SESSION_NEVER
+			      : after(os->mono_ns(), kill_after_ns));
+}
+
+/* One that has no run. */
+static void
+end(struct session *s, bool force)
+{
+	struct conn *conn = s->conn;
+
+	if (s->spec != NULL) {
+		set_state(s, SESSION_STOPPING);
+		press(s, force ? AGENT_KILL : AGENT_END);
+		return;
+	}
+	gone(s);
+	s->all->o.close(s->all->o.ctx, conn, force);
+}
+
+/* --- runs --- */
+
+static void
+finish_run(struct sessions *all, struct run *run, enum run_outcome outcome)
+{
+	const struct run_event event = {
+		.kind = RUN_FINISHED,
+		.execution_id = run->execution_id,
+		.owner = run->owner,
+		.run = run,
+	};
+
+	run->outcome = outcome;
+	if (run->ended_ns == 0)
+		run->ended_ns = os->wall_ns();
+	for (int i = 0; i < OUTPUT_STREAMS; i++)
+		output_settle(&run->output[i]);
+	all->o.run_event(all->o.ctx, &event);
+}
+
+/* The same, in sessions_tick. */
+static void
+finish_soon(struct sessions *all, struct run *run, enum run_outcome outcome)
+{
+	run->outcome = outcome;
+	run->ended_ns = os->wall_ns();
+	run->next = all->over;
+	all->over = run;
+}
+
+static void
+finish_over(struct sessions *all)
+{
+	struct run *run = all->over, *next;
+
+	all->over = NULL;
+	for (; run != NULL; run = next) {
+		next = run->next;
+		finish_run(all, run, run->outcome);
+	}
+}
+
+/* The run of a session that is gone. */
+static void
+finish_lost(struct session *s, struct run *run)
+{
+	enum run_outcome outcome = s->outcome;
+
+	if (outcome == RUN_CANCELLED)
+		(void)run_explain(run, "cancelled");
+	else if (outcome == RUN_TIMEOUT)
+		(void)run_explain(run, "did not end within its timeout");
+	else
+		(void)run_explain(run, "session %llu: %s",
+		    (unsigned long long)s->id, s->error);
+	if (outcome == RUN_NONE)
+		outcome = s->sent ? RUN_LOST : RUN_FAILURE;
+	finish_soon(s->all, run, outcome);
+}
+
+/* Memory is out. */
+static void
+break_run(struct sessions *all, struct run *run)
+{
+	run->started_ns = os->wall_ns();
+	run->exit = RUN_EXIT_NONE;
+	(void)run_explain(run, "out of memory");
+	finish_soon(all, run, RUN_FAILURE);
+}
+
+static void
+put_run(struct buf *out, struct slice id, const struct run *run)
+{
+	reply_begin(out, id);
+	reply_str(out, "RUN");
+	reply_u64(out, run->execution_id);
+	reply_str(out, run->job);
+	reply_i64(out, run->due_ns);
+	reply_u64(out, run->attempt);
+	reply_word(out, slice_of(run->payload, run->payload_len));
+	reply_end(out);
+}
+
+static bool
+send_to_child(struct session *s)
+{
+	struct sessions_options *o = &s->all->o;
+	struct buf id = { 0 }, line = { 0 };
+
+	buf_add_u64(&id, s->id);
+	put_run(&line, buf_slice(&id), s->run);
+	line.failed |= id.failed;
+	buf_free(&id);
+	if (line.failed) {
+		buf_free(&line);
+		return false;
+	}
+	o->send(o->ctx, s->agent, s->run->execution_id, line.ptr, line.len);
+	return true;
+}
+
+static bool
+send_to_conn(struct session *s)
+{
+	struct sessions_options *o = &s->all->o;
+	struct buf *out = o->event(o->ctx, s->conn);
+
+	if (out == NULL)
+		return false;
+	put_run(out, slice_of(s->id_of_attach, s->id_of_attach_len), s->run);
+	return true;
+}
+
+/* Its run begins. False: it cannot be sent. */
+static bool
+send_run(struct session *s)
+{
+	struct run *run = s->run;
+	int64_t timeout_ns = run->spec->number[OPTION_timeout];
+	struct run_event event = {
+		.kind = RUN_STARTED,
+		.execution_id = run->execution_id,
+		.owner = run->owner,
+		.pid = s->pid,
+	};
+
+	run->exit = RUN_EXIT_NONE;
+	run->started_ns = event.started_ns = os->wall_ns();
+	if (!(s->spec != NULL ? send_to_child(s) : send_to_conn(s)))
+		return false;
+	s->sent = true;
+	set_state(s, SESSION_BUSY);
+	set_deadline(s,
+	    timeout_ns == 0 ? SESSION_NEVER : after(os->mono_ns(), timeout_ns));
+	s->all->o.run_event(s->all->o.ctx, &event);
+	return true;
+}
+
+/* It has no run now. */
+static void
+rest(struct session *s)
+{
+	int64_t now_ns = os->mono_ns();
+
+	s->answering = false;
+	if (is_expired(s, now_ns))
+		s->why = SESSION_END_EXPIRED;
+	if (s->retiring || s->all->draining || s->why == SESSION_END_EXPIRED) {
+		end(s, false);
+		return;
+	}
+	set_state(s, SESSION_IDLE);
+	set_deadline(s, idle_deadline(s, now_ns));
+}
+
+static void
+take_run(struct session *s, struct run *run)
+{
+	s->run = run;
+	s->sent = false;
+	s->outcome = RUN_NONE;
+}
+
+/* Give a run to an idle session. False: it reads too slowly, and is gone. */
+static bool
+give(struct session *s, struct run *run)
+{
+	struct conn *conn = s->conn;
+
+	take_run(s, run);
+	if (send_run(s))
+		return true;
+	s->run = NULL;
+	if (s->spec != NULL) {
+		break_run(s->all, run);
+		return true;
+	}
+	blame(s, "it does not read what it is sent");
+	gone(s);
+	s->all->o.close(s->all->o.ctx, conn, true);
+	return false;
+}
+
+/* What a session is started as: a run without a job. NULL: no memory. */
+static struct run *
+make_launch(struct session *s)
+{
+	struct run *launch = calloc(1, sizeof(*launch));
+
+	if (launch == NULL)
+		return NULL;
+	if ((launch->rule = strdup(s->crew->rule)) == NULL) {
+		free(launch);
+		return NULL;
+	}
+	launch->execution_id = s->id;
+	launch->owner = s;
+	launch->spec = rule_spec_ref(s->spec);
+	return launch;
+}
+
+/* Start a session for this run. */
+static void
+begin(struct sessions *all, struct run *run)
+{
+	struct session *s = session_new(all, run->crew);
+	struct run *launch = NULL;
+	int agent = -1;
+
+	if (s != NULL) {
+		s->spec = rule_spec_ref(run->spec);
+		launch = make_launch(s);
+	}
+	if (launch != NULL)
+		agent = all->o.start(all->o.ctx, launch);
+	if (agent == -1) {
+		assert(launch == NULL); /* there are as many as sessions */
+		if (s != NULL)
+			session_free(s);
+		break_run(all, run);
+		return;
+	}
+	s->agent = (unsigned)agent;
+	run->started_ns = s->started_ns;
+	run->exit = RUN_EXIT_NONE;
+	take_run(s, run);
+	account(s); /* CONNECTING */
+	set_deadline(s, after(s->born_mono_ns, all->o.connect_timeout_ns));
+	join(s);
+}
+
+bool
+sessions_submit(struct sessions *all, struct run *run)
+{
+	struct crew *crew = run->crew;
+	struct session *s, *next;
+
+	for (s = crew->idle; s != NULL; s = next) {
+		next = s->next_idle;
+		if (s->spec != NULL && s->spec != run->spec)
+			continue;
+		if (give(s, run))
+			return true;
+	}
+	if (!crew->starts || all->alive.n >= all->o.max_sessions)
+		return false;
+	if (crew->idle != NULL) { /* it makes room: then the run comes again */
+		end(crew->idle, false);
+		return false;
+	}
+	begin(all, run);
+	return true;
+}
+
+/* End its run in this way, and itself with it: it cannot be interrupted
+ * otherwise. */
+static void
+stop_run(struct session *s, enum run_outcome outcome, bool force)
+{
+	struct conn *conn = s->conn;
+	struct run *run = s->run;
+
+	s->outcome = outcome;
+	if (s->spec != NULL) {
+		set_state(s, SESSION_STOPPING);
+		press(s, force ? AGENT_KILL : AGENT_TERM);
+		return;
+	}
+	s->run = NULL;
+	gone(s);
+	s->all->o.close(s->all->o.ctx, conn, true);
+	finish_lost(s, run);
+}
+
+bool
+sessions_cancel(struct sessions *all, uint64_t execution_id, bool force)
+{
+	struct session *s = all->alive.first;
+
+	while (s != NULL &&
+	    (s->run == NULL || s->run->execution_id != execution_id))
+		s = s->next;
+	if (s == NULL)
+		return false;
+	stop_run(s, RUN_CANCELLED, force);
+	return true;
+}
+
+void
+sessions_crew_changed(struct sessions *all, struct crew *crew)
+{
+	(void)all;
+	for (struct session *s = crew->idle; s != NULL; s = s->next_idle)
+		if (is_stale(s))
+			set_deadline(s, os->mono_ns());
+}
+
+/* --- what sessions say --- */
+
+/* Its run has ended with this exit: it is out of the session. */
+static enum run_outcome
+take_result(struct session *s, int exit)
+{
+	struct run *run = s->run;
+	bool success = run_exit_is_success(run->spec, exit);
+
+	run->exit = exit;
+	if (!success)
+		(void)run_explain(run, "exit status %d", exit);
+	s->run = NULL;
+	s->executions++;
+	s->all->stats.executions++;
+	rate_add(&s->all->stats.execution_rate, os->mono_ns(), 1);
+	return success ? RUN_SUCCESS : RUN_FAILURE;
+}
+
+int
+session_done(struct session *s, const struct request_done *q,
+    const struct store_waiter *w, struct err *e)
+{
+	struct run *run = s->run;
+	enum run_outcome outcome;
+
+	if (run == NULL)
+		return err_set(e, ERR_CONFLICT, "no execution goes on");
+	if (run->execution_id != q->execution_id)
+		return err_set(e, ERR_NOT_FOUND,
+		    "no such execution in this session");
+	output_add(&run->output[OUTPUT_STDOUT], q->output.ptr, q->output.len,
+	    s->all->o.max_output);
+	run_set_waiter(run, w);
+	outcome = take_result(s, q->exit);
+	rest(s);
+	finish_run(s->all, run, outcome);
+	return 0;
+}
+
+static struct session *
+find_alive(const struct sessions *all, uint64_t id)
+{
+	struct session *s = all->alive.first;
+
+	while (s != NULL && s->id != id)
+		s = s->next;
+	return s;
+}
+
+/* The result of a started session is durable: it hears of it, and goes on. */
+static void
+recorded(void *arg, struct slice note, const struct err *e)
+{
+	struct sessions *all = arg;
+	struct session *s;
+	uint64_t id;
+
+	(void)e; /* the scheduler does not give up */
+	memcpy(&id, note.ptr, sizeof(id));
+	s = find_alive(all, id);
+	if (s == NULL || !s->answering)
+		return;
+	s->answering = false;
+	all->o.answer(all->o.ctx, s->agent);
+	if (s->state == SESSION_BUSY)
+		rest(s);
+}
+
+static void
+move_output(struct run *to, struct run *from, enum output_stream i)
+{
+	output_free(&to->output[i]);
+	to->output[i] = from->output[i];
+	from->output[i] = (struct output){ 0 };
+}
+
+static void
+child_done(struct session *s, const struct run_event *event)
+{
+	const struct store_waiter w = {
+		.done = recorded,
+		.arg = s->all,
+		.note = slice_of((const char *)&s->id, sizeof(s->id)),
+	};
+	struct run *run = s->run;
+	enum run_outcome outcome;
+
+	assert(run != NULL && run->execution_id == event->execution_id);
+	for (int i = 0; i < OUTPUT_STREAMS; i++)
+		move_output(run, event->run, (enum output_stream)i);
+	if (s->state == SESSION_STOPPING) { /* too late: it is being ended */
+		run->exit = event->exit;
+		return;
+	}
+	run_set_waiter(run, &w);
+	outcome = take_result(s, event->exit);
+	s->answering = true;
+	set_deadline(s, SESSION_NEVER);
+	account(s);
+	finish_run(s->all, run, outcome);
+}
+
+static void
+child_spoke(struct session *s)
+{
+	struct run *run = s->run;
+
+	if (s->state != SESSION_CONNECTING || send_run(s))
+		return;
+	s->run = NULL;
+	rest(s);
+	break_run(s->all, run);
+}
+
+static void
+child_ended(struct session *s, struct run *launch)
+{
+	struct run *run = s->run;
+
+	s->exit = launch->exit;
+	if (s->pressed == 0 && launch->reason[0] != '\0')
+		blame(s, launch->reason);
+	if (run != NULL && s->outcome == RUN_NONE)
+		blame(s, "it ended before its execution");
+	if (run != NULL && s->sent && s->outcome == RUN_NONE)
+		s->why = SESSION_END_LOST;
+	if (run != NULL) {
+		if (launch->output[OUTPUT_STDERR].total > 0)
+			move_output(run, launch, OUTPUT_STDERR);
+		if (run->exit == RUN_EXIT_NONE &&
+		    (!s->sent || s->outcome != RUN_NONE))
+			run->exit = launch->exit;
+	}
+	rule_spec_unref(launch->spec);
+	launch->spec = NULL;
+	run_free(launch);
+	s->run = NULL;
+	gone(s);
+	if (run != NULL)
+		finish_lost(s, run);
+}
+
+void
+sessions_event(struct sessions *all, const struct run_event *event)
+{
+	struct session *s = event->owner;
+
+	assert(s->all == all);
+	switch (event->kind) {
+	case AGENT_STARTED:
+		s->pid = event->pid;
+		break;
+	case AGENT_SPOKE:
+		child_spoke(s);
+		break;
+	case AGENT_DONE:
+		child_done(s, event);
+		break;
+	default:
+		assert(event->kind == AGENT_ENDED);
+		child_ended(s, event->run);
+	}
+}
+
+struct session *
+sessions_attach(struct sessions *all, struct crew *crew, struct conn *conn,
+    struct slice id, const char *peer, struct err *e)
+{
+	struct session *s;
+
+	if (all->draining) {
+		(void)err_set(e, ERR_UNAVAILABLE,
+		    "the server is shutting down");
+		return NULL;
+	}
+	if (all->alive.n >= all->o.max_sessions) {
+		(void)err_set(e, ERR_LIMIT, "there are %u sessions already",
+		    all->o.max_sessions);
+		return NULL;
+	}
+	if ((s = session_new(all, crew)) == NULL) {
+		(void)err_nomem(e);
+		return NULL;
+	}
+	s->conn = conn;
+	memcpy(s->id_of_attach, id.ptr, id.len);
+	s->id_of_attach_len = id.len;
+	copy(s->peer, sizeof(s->peer), peer);
+	join(s);
+	rest(s);
+	return s;
+}
+
+void
+session_lost(struct session *s)
+{
+	struct run *run = s->run;
+
+	s->run = NULL;
+	if (run != NULL) {
+		s->why = SESSION_END_LOST;
+		blame(s, "its connection ended before its execution");
+	}
+	gone(s);
+	if (run != NULL)
+		finish_lost(s, run);
+}
+
+/* --- time and commands --- */
+
+int64_t
+sessions_wake_ns(const struct sessions *all)
+{
+	if (all->over != NULL)
+		return 0;
+	return all->deadlines.n == 0 ? SESSION_NEVER
+				     : all->deadlines.first->key;
+}
+
+static void
+on_deadline(struct session *s, int64_t now_ns)
+{
+	switch (s->state) {
+	case SESSION_CONNECTING:
+		s->why = SESSION_END_ZOMBIE;
+		blame(s, "it said nothing within connect_timeout");
+		set_state(s, SESSION_STOPPING);
+		press(s, AGENT_KILL);
+		break;
+	case SESSION_IDLE:
+		if (is_expired(s, now_ns))
+			s->why = SESSION_END_EXPIRED;
+		else if (!is_stale(s))
+			s->why = SESSION_END_IDLE;
+		end(s, false);
+		break;
+	case SESSION_BUSY:
+		blame(s, "its execution did not end within its timeout");
+		stop_run(s, RUN_TIMEOUT, false);
+		break;
+	default: /* STOPPING: nothing has helped so far */
+		press(s, s->pressed > AGENT_TERM ? AGENT_KILL : AGENT_TERM);
+	}
+}
+
+void
+sessions_tick(struct sessions *all, int64_t now_ns)
+{
+	finish_over(all);
+	while (all->deadlines.n > 0 && all->deadlines.first->key <= now_ns) {
+		struct session *s =
+		    (struct session *)(void *)((char *)all->deadlines.first -
+			offsetof(struct session, deadline));
+
+		waitq_remove(&s->deadline);
+		on_deadline(s, now_ns);
+	}
+}
+
+const struct session *
+sessions_find(const struct sessions *all, uint64_t id)
+{
+	const struct session *s = find_alive(all, id);
+
+	if (s != NULL)
+		return s;
+	for (s = all->ended.first; s != NULL && s->id != id;)
+		s = s->next;
+	return s;
+}
+
+const struct session *
+sessions_after(const struct sessions *all, uint64_t id)
+{
+	const struct session *s = all->alive.first;
+
+	while (s != NULL && s->id <= id)
+		s = s->next;
+	return s;
+}
+
+const char *
+session_state_word(const struct session *s)
+{
+	if (s->retiring && s->state < SESSION_STOPPING)
+		return state_words[SESSION_STOPPING];
+	return state_words[s->state];
+}
+
+/* Whatever it does. */
+static void
+stop(struct session *s, bool force, enum run_outcome outcome)
+{
+	s->retiring = true;
+	if (force && s->run != NULL)
+		stop_run(s, s->outcome == RUN_NONE ? outcome : s->outcome,
+		    true);
+	else if (force || s->state == SESSION_IDLE)
+		end(s, force);
+	/* else: when it has done what it does */
+}
+
+int
+sessions_stop(struct sessions *all, uint64_t id, bool force, struct err *e)
+{
+	struct session *s = find_alive(all, id);
+
+	if (s == NULL && sessions_find(all, id) == NULL)
+		return err_set(e, ERR_NOT_FOUND, "no such session");
+	if (s == NULL)
+		return err_set(e, ERR_CONFLICT, "the session has ended");
+	if (force && s->run != NULL)
+		blame(s, "it was stopped by force");
+	stop(s, force, RUN_LOST);
+	return 0;
+}
+
+size_t
+sessions_stop_all(struct sessions *all)
+{
+	struct session *s, *next;
+	size_t n = all->alive.n;
+
+	for (s = all->alive.first; s != NULL; s = next) {
+		next = s->next;
+		stop(s, false, RUN_NONE);
+	}
+	return n;
+}
+
+void
+sessions_drain(struct sessions *all)
+{
+	all->draining = true;
+	(void)sessions_stop_all(all);
+}
+
+size_t
+sessions_alive(const struct sessions *all)
+{
+	return all->alive.n;
+}
+
+void
+sessions_count(const struct sessions *all, struct sessions_count *out)
+{
+	*out = (struct sessions_count){ 0 };
+	for (const struct session *s = all->alive.first; s != NULL;
+	     s = s->next) {
+		out->state[s->retiring ? SESSION_STOPPING : s->state]++;
+		out->first_class += s->spec != NULL;
+		out->second_class += s->spec == NULL;
+	}
+}
+
+size_t
+sessions_of_rule(const struct sessions *all, const char *rule)
+{
+	size_t n = 0;
+
+	for (const struct session *s = all->alive.first; s != NULL; s = s->next)
+		n += strcmp(s->crew->rule, rule) == 0;
+	return n;
+}
+
+const struct session_stats *
+sessions_stats(const struct sessions *all)
+{
+	return &all->stats;
+}
+
+struct sessions *
+sessions_new(const struct sessions_options *o, struct err *e)
+{
+	struct sessions *all = calloc(1, sizeof(*all));
+
+	if (all == NULL) {
+		(void)err_nomem(e);
+		return NULL;
+	}
+	all->o = *o;
+	return all;
+}
+
+static void
+drop_run(struct run *run)
+{
+	if (run == NULL)
+		return;
+	rule_spec_unref(run->spec);
+	run->spec = NULL;
+	run_free(run);
+}
+
+static void
+drop_list(struct session_list *list)
+{
+	struct session *s;
+
+	while ((s = list->first) != NULL) {
+		list_take(list, s);
+		drop_run(s->run);
+		session_free(s);
+	}
+}
+
+void
+sessions_free(struct sessions *all)
+{
+	struct run *run;
+
+	if (all == NULL)
+		return;
+	while ((run = all->over) != NULL) {
+		all->over = run->next;
+		drop_run(run);
+	}
+	drop_list(&all->alive);
+	drop_list(&all->ended);
+	free(all);
+}

@@ -60,3 +60,13 @@ crc_add(uint32_t crc, const void *bytes, size_t n)
 		crc = crc >> 8 ^ table[0][(crc ^ *p) & 0xff];
 	return ~crc;
 }
+
+uint32_t
+crc_header(const unsigned char *header, size_t n)
+{
+	static const unsigned char zero[4];
+	uint32_t crc = crc_add(0, header, 12);
+
+	crc = crc_add(crc, zero, sizeof(zero));
+	return crc_add(crc, header + 16, n - 16);
+}

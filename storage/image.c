@@ -44,16 +44,6 @@ image_entry_id(const struct image_entry *entry)
 	return record_subject(image_record_type(entry->kind), entry->payload);
 }
 
-static uint32_t
-header_crc(const unsigned char h[HEADER_LEN])
-{
-	unsigned char copy[HEADER_LEN];
-
-	memcpy(copy, h, sizeof(copy));
-	memset(copy + 12, 0, 4);
-	return crc_add(0, copy, sizeof(copy));
-}
-
 static void
 header_encode(unsigned char out[HEADER_LEN], const struct image_header *h)
 {
@@ -65,7 +55,7 @@ header_encode(unsigned char out[HEADER_LEN], const struct image_header *h)
 	le_put(out + 40, h->last_seq, 8);
 	le_put(out + 48, (uint64_t)h->created_ns, 8);
 	le_put(out + 56, h->last_execution_id, 8);
-	le_put(out + 12, header_crc(out), 4);
+	le_put(out + 12, crc_header(out, HEADER_LEN), 4);
 }
 
 int
@@ -74,7 +64,7 @@ image_header_decode(const unsigned char in[HEADER_LEN], struct image_header *h,
 {
 	if (memcmp(in, IMAGE_MAGIC, 8) != 0)
 		return err_set(e, ERR_INVALID, "not an image (bad magic)");
-	if (le_get(in + 12, 4) != header_crc(in))
+	if (le_get(in + 12, 4) != crc_header(in, HEADER_LEN))
 		return err_set(e, ERR_INVALID,
 		    "damaged header (checksum does not match)");
 	if (le_get(in + 8, 4) != IMAGE_VERSION)

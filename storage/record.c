@@ -55,16 +55,6 @@ entry_kind_command(enum entry_kind kind)
 	return commands[kind];
 }
 
-static uint32_t
-header_crc(const unsigned char h[LOG_HEADER_LEN])
-{
-	unsigned char copy[LOG_HEADER_LEN];
-
-	memcpy(copy, h, sizeof(copy));
-	memset(copy + 12, 0, 4);
-	return crc_add(0, copy, sizeof(copy));
-}
-
 void
 log_header_encode(unsigned char out[LOG_HEADER_LEN], const struct log_header *h)
 {
@@ -75,7 +65,7 @@ log_header_encode(unsigned char out[LOG_HEADER_LEN], const struct log_header *h)
 	le_put(out + 32, h->epoch, 8);
 	le_put(out + 40, h->first_seq, 8);
 	le_put(out + 48, (uint64_t)h->created_ns, 8);
-	le_put(out + 12, header_crc(out), 4);
+	le_put(out + 12, crc_header(out, LOG_HEADER_LEN), 4);
 }
 
 int
@@ -86,7 +76,7 @@ log_header_decode(const unsigned char in[LOG_HEADER_LEN], struct log_header *h,
 
 	if (memcmp(in, LOG_MAGIC, 8) != 0)
 		return err_set(e, ERR_INVALID, "not a tickd log (bad magic)");
-	if (le_get(in + 12, 4) != header_crc(in))
+	if (le_get(in + 12, 4) != crc_header(in, LOG_HEADER_LEN))
 		return err_set(e, ERR_INVALID,
 		    "damaged header (checksum does not match)");
 	if (version != LOG_VERSION)

@@ -6,7 +6,7 @@
  *
  * value and threshold in 1/10000. Later versions may add words at the end.
  */
-#include "alert.h"
+#include "alert_internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,28 +18,6 @@
 #define STORED_MAX UINT64_C(1000000000000000) /* exact as a double */
 #define STORED_WORDS 8
 #define STORED_BYTES 2048
-
-static const struct {
-	const char *word, *what, *unit;
-	bool below, action, measured;
-} texts[CONDITION_COUNT] = {
-#define KEY(key) true
-#define ANY false
-#define NONE false
-#define CONDITION(id, source, in, info, warning, critical, under, act, name, \
-    what_, unit_)                                                            \
-	[CONDITION_##id] = { .word = #id,                                    \
-		.what = (what_),                                             \
-		.unit = (unit_),                                             \
-		.below = (under),                                            \
-		.action = (act),                                             \
-		.measured = (info) || (warning) || (critical) },
-#include "alert.def"
-#undef CONDITION
-#undef NONE
-#undef ANY
-#undef KEY
-};
 
 const char *
 alert_severity_word(enum alert_severity severity)
@@ -94,20 +72,30 @@ put_number(struct buf *out, double v)
 	buf_add_decimal(out, stored(v), 4);
 }
 
+static bool
+is_measured(enum alert_condition condition)
+{
+	for (int i = 0; i < ALERT_SEVERITY_COUNT; i++)
+		if (alert_conditions[condition].key[i] >= 0)
+			return true;
+	return false;
+}
+
 void
 alert_put_message(struct buf *out, const struct alert *a)
 {
 	if (a->cleared_ns != 0)
 		buf_add_str(out, "cleared: ");
-	buf_add_str(out, texts[a->condition].what);
-	if (!texts[a->condition].measured)
+	buf_add_str(out, alert_conditions[a->condition].what);
+	if (!is_measured(a->condition))
 		return;
 	buf_add_str(out, " is ");
 	put_number(out, a->value);
-	buf_add_str(out, texts[a->condition].unit);
-	buf_add_str(out, texts[a->condition].below ? ", under " : ", over ");
+	buf_add_str(out, alert_conditions[a->condition].unit);
+	buf_add_str(out,
+	    alert_conditions[a->condition].below ? ", under " : ", over ");
 	put_number(out, a->threshold);
-	buf_add_str(out, texts[a->condition].unit);
+	buf_add_str(out, alert_conditions[a->condition].unit);
 }
 
 void
@@ -131,7 +119,7 @@ alert_put_words(struct buf *out, const struct alert *a)
 		v[METRIC_ALERT_source_id].word = a->source;
 		v[METRIC_ALERT_raised_ns].ns = a->raised_ns;
 		v[METRIC_ALERT_action_required].number =
-		    a->cleared_ns == 0 && texts[a->condition].action;
+		    a->cleared_ns == 0 && alert_conditions[a->condition].action;
 		v[METRIC_ALERT_acknowledged].number = a->acknowledged;
 		v[METRIC_ALERT_message].word = message.ptr;
 		metric_put_words(out, METRIC_SECTION_ALERT, v);
@@ -143,7 +131,7 @@ alert_put_words(struct buf *out, const struct alert *a)
 void
 alert_encode(struct buf *out, const struct alert_saved *saved)
 {
-	reply_str(out, texts[saved->condition].word);
+	reply_str(out, alert_conditions[saved->condition].word);
 	reply_str(out, alert_severity_word(saved->severity));
 	reply_i64(out, saved->raised_ns);
 	reply_i64(out, saved->cleared_ns);
@@ -182,7 +170,7 @@ read_names(const struct slice *word, struct alert_saved *out)
 	struct err e;
 
 	while (condition < CONDITION_COUNT &&
-	    !slice_eq(word[0], slice_str(texts[condition].word)))
+	    !slice_eq(word[0], slice_str(alert_conditions[condition].word)))
 		condition++;
 	while (severity < ALERT_SEVERITY_COUNT &&
 	    !slice_eq(word[1],

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "alert.h"
 #include "integrations.h"
 #include "map_limit.h"
 #include "store_box.h"
@@ -383,6 +384,78 @@ endpoints_are_left_out(void **state)
 	assert_true(n_failed > 0 && n_failed < n - 1);
 }
 
+/* A poll in which something is amiss. */
+static void
+poll_alerts(struct alerts *alerts)
+{
+	alerts_begin(alerts);
+	alerts_judge(alerts, CONDITION_agent_failures, slice_str("r"), 9);
+	alerts_end(alerts, 1);
+	box_settle(&box);
+}
+
+/* Raise an alert, set a threshold, take note of the alert, with the n-th
+ * allocation failing. Whether none was needed that late. */
+static bool
+alert_with_fault(struct config *config, unsigned long n)
+{
+	const struct alerts_options o = { .config = config,
+		.store = box.store };
+	struct store_waiter w = box_waiter(&box);
+	struct slice name = slice_str("raise_after");
+	struct alerts *alerts;
+	struct err e;
+	bool all;
+
+	atomic_store(&countdown, n);
+	if ((alerts = alerts_new(&o, &e)) != NULL) {
+		for (int i = 0; i < 2; i++)
+			poll_alerts(alerts);
+		(void)alerts_set_threshold(alerts, name, slice_str("2"), &w,
+		    &e);
+		if (alerts_find(alerts, 1) != NULL)
+			(void)alerts_acknowledge(alerts, alerts_find(alerts, 1),
+			    &w, &e);
+		box_settle(&box);
+	}
+	all = atomic_exchange(&countdown, 0) > 0;
+	/* With memory there is one alert, whatever had failed; and so it is
+	 * at the next start. */
+	for (int i = 0; i < 2; i++) {
+		if (alerts == NULL)
+			alerts = alerts_new(&o, &e);
+		assert_non_null(alerts);
+		for (int k = 0; k < 3; k++)
+			poll_alerts(alerts);
+		assert_int_equal(alerts_active(alerts), 1);
+		assert_non_null(alerts_find(alerts, 1));
+		assert_int_equal(
+		    entries_count(store_entries(box.store), ENTRY_ALERT), 1);
+		alerts_free(alerts);
+		alerts = NULL;
+	}
+	return all;
+}
+
+static void
+alerts_come_when_memory_does(void **state)
+{
+	struct config config;
+	unsigned long n = 0;
+	bool all;
+
+	(void)state;
+	assert_int_equal(config_init(&config, &box.err), 0);
+	do {
+		box_close(&box);
+		assert_int_equal(box_open(&box, NULL), 0);
+		all = alert_with_fault(&config, ++n);
+	} while (!all);
+	config_fini(&config);
+	print_message("%lu allocations failed\n", n - 1);
+	assert_true(n > 5);
+}
+
 /* Jobs live in maps of memory: when no more can be had. */
 static void
 no_map_can_be_had(void **state)
@@ -426,6 +499,7 @@ main(void)
 		TEST(a_start_fails),
 		TEST(integrations_refuse),
 		TEST(endpoints_are_left_out),
+		TEST(alerts_come_when_memory_does),
 		TEST(no_map_can_be_had),
 	};
 

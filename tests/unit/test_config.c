@@ -637,6 +637,50 @@ test_precedence(void **state)
 	assert_value("shell.args", "again", CONFIG_FROM_COMMAND);
 }
 
+/* What is read again replaces all but what a command has set. */
+static void
+test_adopt(void **state)
+{
+	struct config other;
+
+	(void)state;
+	assert_int_equal(config_init(&other, &err), 0);
+	assert_int_equal(config_set_pair(&other, "alerts.cpu_warning=11", &err),
+	    0);
+	assert_int_equal(
+	    config_set_pair(&other, "alerts.cpu_critical=12", &err), 0);
+	assert_int_equal(
+	    config_set_pair(&other, "alerts.clear_margin=0.25", &err), 0);
+	assert_int_equal(config_set(&config, slice_str("alerts.cpu_critical"),
+			     slice_str("77"), CONFIG_FROM_COMMAND, &err),
+	    0);
+	config_adopt(&config, &other, CONFIG_alerts_cpu_warning,
+	    CONFIG_alerts_clear_margin);
+	assert_value("alerts.cpu_warning", "11", CONFIG_FROM_FLAG);
+	assert_value("alerts.cpu_critical", "77", CONFIG_FROM_COMMAND);
+	assert_value("alerts.clear_margin", "0.25", CONFIG_FROM_FLAG);
+	config_fini(&other);
+}
+
+static void
+test_normalize(void **state)
+{
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_int_equal(config_normalize(CONFIG_alerts_cpu_warning,
+			     slice_str("080.50"), &out, &err),
+	    0);
+	buf_add_byte(&out, '\0');
+	assert_string_equal(out.ptr, "80.5");
+	assert_int_equal(config_normalize(CONFIG_alerts_cpu_warning,
+			     slice_str("100.5"), &out, &err),
+	    -1);
+	assert_int_equal(err.code, ERR_INVALID);
+	assert_memory_equal(err.msg, "alerts.cpu_warning: ", 20);
+	buf_free(&out);
+}
+
 /* A value that a stronger one hides must make sense all the same. */
 static void
 test_hidden_values_are_checked(void **state)
@@ -921,6 +965,8 @@ main(void)
 		TEST(test_bad_env),
 		TEST(test_set_pair),
 		TEST(test_precedence),
+		TEST(test_adopt),
+		TEST(test_normalize),
 		TEST(test_hidden_values_are_checked),
 		TEST(test_source_words),
 		TEST(test_load),

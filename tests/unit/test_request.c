@@ -543,6 +543,45 @@ test_health_history(void **state)
 }
 
 static void
+test_alerts(void **state)
+{
+	const struct {
+		struct slice line;
+		enum err_code code;
+	} errors[] = {
+		{ S("a ALERT LIST some"), ERR_INVALID },
+		{ S("a ALERT LIST ALL ALL"), ERR_SYNTAX },
+		{ S("a ALERT ACK"), ERR_SYNTAX },
+		{ S("a ALERT ACK x"), ERR_INVALID },
+		{ S("a ALERT ACK -1"), ERR_INVALID },
+		{ S("a ALERT ACK 18446744073709551616"), ERR_INVALID },
+		{ S("a ALERT SET cpu_warning"), ERR_SYNTAX },
+		{ S("a ALERT NOSUCH"), ERR_UNKNOWN_COMMAND },
+	};
+	struct parsed p;
+
+	(void)state;
+	parse(&p, S("a ALERT LIST"));
+	assert_int_equal(p.result, 0);
+	assert_false(p.r.u.all);
+	finish(&p);
+	parse(&p, S("a alert list all"));
+	assert_int_equal(p.result, 0);
+	assert_true(p.r.u.all);
+	finish(&p);
+	parse(&p, S("a ALERT ACK 17"));
+	assert_int_equal(p.result, 0);
+	assert_int_equal(p.r.u.number, 17);
+	finish(&p);
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		parse(&p, errors[i].line);
+		assert_int_equal(p.result, -1);
+		assert_int_equal(p.e.code, errors[i].code);
+		finish(&p);
+	}
+}
+
+static void
 test_rule_set(void **state)
 {
 	struct parsed p;
@@ -620,6 +659,7 @@ main(void)
 		cmocka_unit_test(test_query),
 		cmocka_unit_test(test_names_and_texts),
 		cmocka_unit_test(test_health_history),
+		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_rule_set),
 		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_id_of_head),

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "ctl_args.h"
+#include "ctl_view.h"
 
 static const char options_text[] =
     "usage: tickctl [options] <command> [argument ...]\n"
@@ -194,6 +195,17 @@ print_second_words(FILE *to)
 	}
 }
 
+static void
+print_topics(FILE *to)
+{
+	const char *topic;
+
+	(void)fputs("\t\twatch)\n\t\t\twords=\"", to);
+	for (size_t i = 0; (topic = view_topic(i)) != NULL; i++)
+		(void)fprintf(to, "%s%s", i > 0 ? " " : "", topic);
+	(void)fputs("\"\n\t\t\t;;\n", to);
+}
+
 /* ` --nx --every`: the keywords of a server's command. */
 static void
 print_keywords_of(FILE *to, const struct command *c)
@@ -238,7 +250,7 @@ print_pattern(FILE *to, const char *words)
 	(void)fputs("\t\t\"", to);
 	print_lower(to, words);
 	(void)fputs(strchr(words, ' ') != NULL ? "\"" : " \"*", to);
-	(void)fputs(")\n\t\t\twords=\"$words", to);
+	(void)fputs(")\n\t\t\twords=\"", to);
 }
 
 /* The longer of two patterns that both match comes first: tickctl's own are
@@ -256,14 +268,17 @@ print_keywords(FILE *to)
 			continue;
 		print_pattern(to, o->words);
 		print_options_of(to, o->usage);
-		if (c != NULL)
+		if (c != NULL) {
+			(void)fputs("$words", to);
 			print_keywords_of(to, c);
+		}
 		(void)fputs("\"\n\t\t\t;;\n", to);
 	}
 	for (size_t i = 0; i < CMD_COUNT; i++) {
 		if (!has_keyword(&commands[i]) || !own_is_offered(&commands[i]))
 			continue;
 		print_pattern(to, commands[i].words);
+		(void)fputs("$words", to);
 		print_keywords_of(to, &commands[i]);
 		(void)fputs("\"\n\t\t\t;;\n", to);
 	}
@@ -305,6 +320,7 @@ help_bash(FILE *to)
 		    "\t\tcase ${COMP_WORDS[at]} in\n",
 	    to);
 	print_second_words(to);
+	print_topics(to);
 	(void)fputs("\t\tcompletion)\n\t\t\twords=bash\n\t\t\t;;\n"
 		    "\t\tesac\n"
 		    "\tfi\n"

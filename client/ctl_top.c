@@ -237,7 +237,7 @@ attribute(const struct ui *ui, const struct cell *cell)
 	static const attr_t plain[] = {
 		[INK_PLAIN] = A_NORMAL,
 		[INK_TITLE] = A_BOLD,
-		[INK_DIM] = A_NORMAL,
+		[INK_DIM] = A_DIM,
 		[INK_GOOD] = A_NORMAL,
 		[INK_WARN] = A_BOLD,
 		[INK_BAD] = A_BOLD,
@@ -281,7 +281,7 @@ begin_colours(struct ui *ui)
 	if (!ui->colours)
 		return;
 	(void)init_pair(INK_TITLE, COLOR_CYAN, -1);
-	(void)init_pair(INK_DIM, COLOR_BLUE, -1);
+	(void)init_pair(INK_DIM, -1, -1);
 	(void)init_pair(INK_GOOD, COLOR_GREEN, -1);
 	(void)init_pair(INK_WARN, COLOR_YELLOW, -1);
 	(void)init_pair(INK_BAD, COLOR_RED, -1);
@@ -419,6 +419,10 @@ top_run(struct tick *t, const char *address, int interval_ms, int timeout_ms,
 	top_init(&ui.top, address, bar_utf8());
 	if ((r = begin_screen(&ui, why)) == 0) {
 		loop(&ui);
+		/* For terminals without a second screen to come back from. */
+		(void)move(LINES - 1, 0);
+		(void)clrtoeol();
+		(void)refresh();
 		(void)endwin();
 		delscreen(set_term(NULL));
 	}

@@ -379,3 +379,20 @@ view_event(const struct tick_event *e, struct field to[VIEW_EVENT_MAX])
 	return r->section == -1 ? n
 				: add_fields(to, n, view_section(r->section));
 }
+
+const char *
+view_topic(size_t i)
+{
+	const char *last = "";
+
+	for (size_t k = 0; k < sizeof(topics) / sizeof(topics[0]); k++) {
+		const char *topic = topics[k].topic;
+
+		if (strcmp(topic, last) == 0 || strcmp(topic, "dropped") == 0)
+			continue;
+		last = topic;
+		if (i-- == 0)
+			return topic;
+	}
+	return NULL;
+}

@@ -64,6 +64,9 @@ struct fields view_section(int metric_section);
 #define VIEW_EVENT_MAX 16
 size_t view_event(const struct tick_event *e, struct field to[VIEW_EVENT_MAX]);
 
+/* The i-th topic that can be watched, NULL behind the last. */
+const char *view_topic(size_t i);
+
 /* Whether a row is `<key> <value...>`. */
 bool view_is_pair(const struct view *v, const struct tick_row *row);
 

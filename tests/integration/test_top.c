@@ -269,6 +269,24 @@ test_signals(void **state)
 	expect_ended_by(d, SIGHUP, "xterm");
 }
 
+/* A server that does not answer any more holds up no key. */
+static void
+test_hanging_server(void **state)
+{
+	struct terminal *t = &terminal;
+	struct daemon *d = *state;
+
+	daemon_start(d);
+	begin(t, d, "xterm", "");
+	expect_panes(t);
+	assert_int_equal(kill(d->pid, SIGSTOP), 0);
+	press(t, "?");
+	expect(t, "ends it");
+	press(t, "xq");
+	assert_int_equal(end(t), 0);
+	assert_int_equal(kill(d->pid, SIGCONT), 0);
+}
+
 /* Where there is no screen to draw on it says so. */
 static void
 expect_unfit(const struct daemon *d, const char *term)
@@ -300,6 +318,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		DAEMON_TEST(test_screen),
 		DAEMON_TEST(test_actions),
+		DAEMON_TEST(test_hanging_server),
 		DAEMON_TEST(test_signals),
 		DAEMON_TEST(test_unfit_terminals),
 	};

@@ -333,6 +333,11 @@ test_completion(void **state)
 	assert_non_null(strstr(script, " query remove run cancel "));
 	assert_non_null(strstr(script, "words=\"set get "));
 	assert_non_null(strstr(script, "--status --after --limit\""));
+	assert_non_null(strstr(script,
+	    "words=\"jobs executions alerts breakers health audit\""));
+	assert_non_null(strstr(script, "\"check \"*)"));
+	assert_non_null(strstr(script, "--metric --warning --critical\""));
+	assert_non_null(strstr(script, "words=\"agent integration system\""));
 	free(script);
 }
 

@@ -274,7 +274,8 @@ release_files(const struct vspawner *v, const struct vspawn_plan *plan)
 
 /* clone() knows no cgroups, and the C library offers no clone3(): the child
  * must not return from a function that this thread has still to return from.
- * -1 with ENOSYS where that is not to be had. */
+ * -1 with ENOSYS where that is not to be had: on other processors, or under a
+ * filter of system calls that cannot look into its argument. */
 static pid_t
 clone_into(struct child_arg *arg, char *top, struct vspawn_result *result)
 {

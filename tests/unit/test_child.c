@@ -440,6 +440,54 @@ sets_limits(void **state)
 	expect_output(OUTPUT_STDOUT, "100\n100\n300000\n");
 }
 
+/* A fresh group of cgroup v2, where this process may make one. */
+static int
+make_cgroup(char path[64])
+{
+	static const char *const mounts[] = { "/sys/fs/cgroup",
+		"/sys/fs/cgroup/unified" };
+	char procs[96];
+
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(path, 64, "%s/test_child.%d", mounts[i],
+		    (int)getpid());
+		(void)snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
+		if (mkdir(path, 0755) == -1)
+			continue;
+		if (access(procs, W_OK) == 0)
+			return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_int_equal(rmdir(path), 0);
+	}
+	print_message("SKIPPED, no cgroup v2 to make groups in\n");
+	return -1;
+}
+
+static void
+is_born_in_its_cgroup(void **state)
+{
+	const struct user user = { .uid = NOBODY, .gid = NOBODY };
+	char path[64], expected[64];
+
+	(void)state;
+	needs_root();
+	if ((t.plan.cgroup = make_cgroup(path)) == -1)
+		skip();
+	(void)snprintf(expected, sizeof(expected), "0::/test_child.%d\n",
+	    (int)getpid());
+	run_shell("grep ^0:: /proc/self/cgroup");
+	expect_output(OUTPUT_STDOUT, expected);
+	output_free(&t.output[OUTPUT_STDOUT]);
+	t.plan.user = &user;
+	run_shell("id -u");
+	expect_output(OUTPUT_STDOUT, "65534\n");
+	t.plan.directory = "/no/such/folder";
+	assert_int_equal(try_shell(":"), -1);
+	assert_int_equal(t.result.step, VSPAWN_DIRECTORY);
+	assert_int_equal(close(t.plan.cgroup), 0);
+	while (rmdir(path) == -1)
+		assert_int_equal(errno, EBUSY);
+}
+
 int
 main(void)
 {
@@ -462,6 +510,7 @@ main(void)
 		TEST(becomes_another_user),
 		TEST(enters_with_that_users_rights),
 		TEST(sets_limits),
+		TEST(is_born_in_its_cgroup),
 	};
 
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);

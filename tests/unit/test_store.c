@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "fault_os.h"
+#include "log_maker.h"
 #include "sim_fs.h"
 #include "store_box.h"
 
@@ -593,6 +594,32 @@ real_files_are_private(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* A newer server's: nothing is dropped without a word. */
+static void
+an_unknown_kind_of_entry_stops_the_start(void **state)
+{
+	char folder[] = "/tmp/test_store.XXXXXX";
+	char path[64], lock[80];
+	struct log_maker m;
+
+	(void)state;
+	fault_install(&os_system);
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/log", folder);
+	(void)snprintf(lock, sizeof(lock), "%s.lock", path);
+	log_begin(&m, path, 1, 1);
+	log_entry(&m, ENTRY_ALERT, "known", "value");
+	log_entry(&m, ENTRY_KIND_END, "unknown", "value");
+	log_end(&m);
+	assert_int_equal(box_open(&box, path), -1);
+	assert_int_equal(box.fault, STORE_DAMAGED);
+	assert_non_null(strstr(box.err.msg, "record 2 at offset"));
+	assert_non_null(strstr(box.err.msg, "not known to this program"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int
 main(void)
 {
@@ -613,6 +640,7 @@ main(void)
 		TEST(rules_are_limited_and_nothing_else),
 		TEST(what_is_set_last_is_left),
 		TEST(entries_are_limited),
+		TEST(an_unknown_kind_of_entry_stops_the_start),
 		TEST(only_one_server_uses_a_log),
 		TEST(files_of_two_logs_do_not_mix),
 		TEST(an_image_stays_behind_its_log),

@@ -171,6 +171,18 @@ tell(struct sched *s, struct gate *g)
 		    state);
 }
 
+/* Between looking at one clock and at the other time passes: only a greater
+ * difference is one. So what is shown of a time stays the same. */
+static void
+compare_clocks(struct sched *s, int64_t now_ns, int64_t mono_ns)
+{
+	int64_t clock_ns = now_ns - mono_ns;
+
+	if (clock_ns - s->gates.clock_ns > NS_PER_MS ||
+	    s->gates.clock_ns - clock_ns > NS_PER_MS)
+		s->gates.clock_ns = clock_ns;
+}
+
 static void
 arm(struct sched *s, struct gate *g)
 {
@@ -182,7 +194,7 @@ arm(struct sched *s, struct gate *g)
 	if (alarm_ns == BREAKER_NEVER)
 		return;
 	waitq_add(&s->gates.alarms, &g->alarm, alarm_ns, 0);
-	s->gates.clock_ns = os->wall_ns() - os->mono_ns();
+	compare_clocks(s, os->wall_ns(), os->mono_ns());
 }
 
 /* Whatever may have changed, for the breaker or for what it holds. */
@@ -226,31 +238,36 @@ gate_of_alarm(struct waitq_node *node)
 	    struct gate *)(void *)((char *)node - offsetof(struct gate, alarm));
 }
 
+/* On the wall clock, as it was set when it was last looked at. */
+static int64_t
+wall_of(const struct sched *s, int64_t mono_ns)
+{
+	int64_t clock_ns = s->gates.clock_ns;
+
+	if (mono_ns == BREAKER_NEVER)
+		return 0;
+	if (clock_ns > 0 && mono_ns > TSTAMP_MAX_NS - clock_ns)
+		return TSTAMP_MAX_NS;
+	return mono_ns + clock_ns;
+}
+
 void
 breakers_tick(struct sched *s, int64_t now_ns)
 {
 	int64_t mono_ns = os->mono_ns();
 
-	s->gates.clock_ns = now_ns - mono_ns;
+	compare_clocks(s, now_ns, mono_ns);
 	for (int i = 0; i < SCHED_SLICE && s->gates.alarms.n > 0; i++) {
 		struct gate *g = gate_of_alarm(s->gates.alarms.first);
 
-		if (g->alarm.key > mono_ns)
+		if (g->alarm.key > mono_ns) {
+			if (wall_of(s, g->alarm.key) <= now_ns) /* too early */
+				s->gates.clock_ns = now_ns - mono_ns;
 			return;
+		}
 		breaker_alarm(&g->breaker);
 		look(s, g);
 	}
-}
-
-/* On the wall clock, as it was set when it was last looked at. */
-static int64_t
-wall_of(const struct sched *s, int64_t mono_ns)
-{
-	if (mono_ns == BREAKER_NEVER)
-		return 0;
-	return mono_ns < TSTAMP_MAX_NS - s->gates.clock_ns
-	    ? mono_ns + s->gates.clock_ns
-	    : TSTAMP_MAX_NS;
 }
 
 int64_t

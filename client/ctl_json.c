@@ -76,6 +76,13 @@ json_value(enum field_type type, const struct tick_word *w)
 	}
 }
 
+/* "-" alone stands for no value. */
+static bool
+is_no_value(const struct tick_word *words, size_t n)
+{
+	return n == 1 && strcmp(words[0].ptr, "-") == 0;
+}
+
 int
 json_set_fields(json_t *object, struct fields fields,
     const struct tick_row *row)
@@ -84,12 +91,14 @@ json_set_fields(json_t *object, struct fields fields,
 		const struct field *f = &fields.at[i];
 		const struct tick_word *w = &row->words[i];
 		bool list = f->type == FIELD_LIST;
+		size_t n = row->n_words - i;
 
 		if (f->name[0] == '\0')
 			continue;
+		if (is_no_value(w, n))
+			n = 0;
 		if (json_object_set_new(object, f->name,
-			list ? json_list(w, row->n_words - i)
-			     : json_value(f->type, w)) == -1)
+			list ? json_list(w, n) : json_value(f->type, w)) == -1)
 			return -1;
 		if (list)
 			break;
@@ -123,8 +132,7 @@ json_add_row(json_t *object, struct fields fields, const struct tick_row *row)
 	return json_array_append_new(list, json_fields(fields, row));
 }
 
-/* Make the member `key` an array, if it is none, and append the words; "-"
- * alone stands for no value. */
+/* Make the member `key` an array, if it is none, and append the words. */
 static int
 append_values(json_t *object, const char *key, const struct tick_word *words,
     size_t n)
@@ -139,7 +147,7 @@ append_values(json_t *object, const char *key, const struct tick_word *words,
 		    json_object_set_new(object, key, list) == -1)
 			return -1;
 	}
-	if (n == 1 && strcmp(words[0].ptr, "-") == 0)
+	if (is_no_value(words, n))
 		return 0;
 	for (size_t i = 0; i < n; i++) {
 		if (json_array_append_new(list, json_text(&words[i])) == -1)

@@ -100,8 +100,15 @@ own_server_command(const char *words)
 bool
 own_is_offered(const struct command *c)
 {
-	if (c->role == ROLE_NONE || strcmp(c->words, "UNWATCH") == 0)
+	static const char *const of_the_connection[] = { "UNWATCH",
+		"AGENT ATTACH", "DONE" };
+
+	if (c->role == ROLE_NONE)
 		return false;
+	for (size_t i = 0; i < 3; i++) {
+		if (strcmp(of_the_connection[i], c->words) == 0)
+			return false;
+	}
 	for (size_t i = 0; i < OWN_COUNT; i++) {
 		if (strcasecmp(own_commands[i].words, c->words) == 0)
 			return false;

@@ -145,6 +145,13 @@ void top_share(int avail, const int *want, int n, int *got);
 void top_layout(const struct top *t, int rows, int cols,
     struct top_rect rects[PANE_COUNT]);
 
+/* What a status, a state or a severity is drawn with. */
+enum ink top_ink(const char *word);
+
+/* Draw a pane of at least two lines, scrolled to its selection. */
+void top_draw_pane(struct top *t, struct canvas *c, int pane,
+    struct top_rect at, int64_t now_ns);
+
 /* Draw it all. */
 void top_draw(struct top *t, struct canvas *c, int64_t now_ns);
 

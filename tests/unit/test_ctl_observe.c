@@ -174,6 +174,23 @@ test_breakers(void **state)
 }
 
 static void
+test_integrations(void **state)
+{
+	static const struct line rows[] = {
+		{ { "a", "tcp", "x:1" } },
+		{ { "http://x:80", "-" } },
+	};
+	struct view v = view("INTEGRATION LIST", "");
+
+	(void)state;
+	expect(&v, FORM_TABLE, rows, 2, &no_words,
+	    "INTEGRATION  PROBE\na            tcp x:1\nhttp://x:80  -\n");
+	expect(&v, FORM_JSON, rows, 2, &no_words,
+	    "{\"integration\":\"a\",\"probe\":[\"tcp\",\"x:1\"]}\n"
+	    "{\"integration\":\"http://x:80\",\"probe\":[]}\n");
+}
+
+static void
 test_health(void **state)
 {
 	static const struct line rows[] = {
@@ -415,6 +432,7 @@ main(void)
 		cmocka_unit_test(test_every_section),
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_breakers),
+		cmocka_unit_test(test_integrations),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_mixed),
 		cmocka_unit_test(test_history),

@@ -132,14 +132,18 @@ void
 server_run_sessions(struct server *s)
 {
 	int64_t wake_ns = sessions_wake_ns(s->sessions), now_ns;
+	struct task *task = &s->monitor.tasks[TASK_SESSION_REAPER];
 
 	/* A timer that goes off too early does no harm, and with quick
 	 * sessions the time would change with every run. */
 	if (wake_ns >= s->session_wake_ns)
 		return;
 	now_ns = os->mono_ns();
+	task_begin(task);
 	sessions_tick(s->sessions, now_ns);
+	task_end(task, false);
 	wake_ns = sessions_wake_ns(s->sessions);
+	task_schedule(task, wake_ns > INT64_MAX / 2 ? 0 : wake_ns - now_ns);
 	if (wake_ns >= s->session_wake_ns)
 		return;
 	s->session_wake_ns = wake_ns;
@@ -173,6 +177,7 @@ server_open_sessions(struct server *s, struct err *e)
 
 	s->session_wake_ns = SESSION_NEVER;
 	ev_init(&s->session_timer, on_timer);
+	task_schedule(&s->monitor.tasks[TASK_SESSION_REAPER], 0);
 	s->session_timer.data = s;
 	s->sessions = sessions_new(&o, e);
 	return s->sessions == NULL ? -1 : 0;

@@ -22,7 +22,7 @@ handler cmd_health_breakers;
 handler cmd_breaker_list, cmd_breaker_get, cmd_breaker_open, cmd_breaker_reset;
 handler cmd_watch, cmd_unwatch;
 handler cmd_agent_attach, cmd_agent_list, cmd_agent_get, cmd_agent_stop;
-handler cmd_agent_cleanup, cmd_done;
+handler cmd_agent_cleanup, cmd_done, cmd_health_sessions;
 handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
 
 /* Wait when a decision about this job must: see store_busy. True: return

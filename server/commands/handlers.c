@@ -46,6 +46,7 @@ handler *const handlers[CMD_COUNT] = {
 	[CMD_HEALTH_AGENT] = cmd_health_agent,
 	[CMD_HEALTH_INTEGRATIONS] = cmd_health_integrations,
 	[CMD_HEALTH_INTEGRATION] = cmd_health_integration,
+	[CMD_HEALTH_SESSIONS] = cmd_health_sessions,
 	[CMD_HEALTH_BREAKERS] = cmd_health_breakers,
 	[CMD_HEALTH_SANDBOX] = cmd_health_sandbox,
 	[CMD_HEALTH_HISTORY] = cmd_health_history,

@@ -1,7 +1,7 @@
 /*
  * STAT, HEALTH and those of its sections that main itself can tell: SYSTEM
- * SCHEDULER STORAGE PROTOCOL BACKGROUND BREAKERS SANDBOX. Nothing here may
- * grow with the number of jobs or of connections.
+ * SCHEDULER STORAGE PROTOCOL BACKGROUND SESSIONS BREAKERS SANDBOX. Nothing here
+ * may grow with the number of jobs or of connections.
  */
 #include "commands.h"
 
@@ -14,6 +14,7 @@
 #include "metric.h"
 #include "os.h"
 #include "reply.h"
+#include "session.h"
 
 static const char *const compression_word[] = {
 	[COMPRESSION_IDLE] = "idle",
@@ -361,11 +362,70 @@ put_sandboxes(struct buf *out, struct slice id, const struct server *s)
 	}
 }
 
-/* There are no sessions yet. */
 static void
 fill_sandbox(const struct server *s, struct metric_value *v)
 {
+	struct sessions_count n;
+
+	sessions_count(s->sessions, &n);
 	v[METRIC_SANDBOX_max_agents].number = s->config->agents_max_sessions;
+	v[METRIC_SANDBOX_current_agents].number =
+	    n.first_class + n.second_class;
+	v[METRIC_SANDBOX_agents_connecting].number =
+	    n.state[SESSION_CONNECTING];
+	v[METRIC_SANDBOX_agents_idle].number = n.state[SESSION_IDLE];
+	v[METRIC_SANDBOX_agents_busy].number = n.state[SESSION_BUSY];
+	v[METRIC_SANDBOX_agents_stopping].number = n.state[SESSION_STOPPING];
+}
+
+/* The rows of a histogram stand together, in the order of its buckets. */
+static void
+fill_lifespan(struct metric_value *v, const uint64_t le[SESSION_BUCKETS])
+{
+	for (int i = 0; i < SESSION_BUCKETS; i++)
+		v[i].number = le[i];
+}
+
+static void
+fill_sessions(const struct server *s, struct metric_value *v)
+{
+	const struct session_stats *stats = sessions_stats(s->sessions);
+	int64_t now_ns = os->mono_ns();
+	struct sessions_count n;
+
+	sessions_count(s->sessions, &n);
+	v[METRIC_SESSIONS_created_sessions].number = stats->created;
+	v[METRIC_SESSIONS_created_per_minute].ratio =
+	    (double)rate_sum(&stats->created_rate, now_ns);
+	v[METRIC_SESSIONS_force_terminated_zombies].number = stats->zombies;
+	v[METRIC_SESSIONS_force_terminated_per_minute].ratio =
+	    (double)rate_sum(&stats->zombie_rate, now_ns);
+	v[METRIC_SESSIONS_total_watched].number =
+	    n.first_class + n.second_class;
+	v[METRIC_SESSIONS_first_class].number = n.first_class;
+	v[METRIC_SESSIONS_second_class].number = n.second_class;
+	v[METRIC_SESSIONS_connecting].number = n.state[SESSION_CONNECTING];
+	v[METRIC_SESSIONS_completed].number = stats->executions;
+	v[METRIC_SESSIONS_completed_per_minute].ratio =
+	    (double)rate_sum(&stats->execution_rate, now_ns);
+	v[METRIC_SESSIONS_ended_idle].number = stats->idle;
+	v[METRIC_SESSIONS_ended_idle_per_minute].ratio =
+	    (double)rate_sum(&stats->idle_rate, now_ns);
+	v[METRIC_SESSIONS_ended_expired].number = stats->expired;
+	v[METRIC_SESSIONS_ended_expired_per_minute].ratio =
+	    (double)rate_sum(&stats->expired_rate, now_ns);
+	fill_lifespan(&v[METRIC_SESSIONS_lifespan_seconds_le_1],
+	    stats->seconds_le);
+	fill_lifespan(&v[METRIC_SESSIONS_lifespan_executions_le_0],
+	    stats->executions_le);
+	v[METRIC_SESSIONS_ended_lost].number = stats->lost;
+}
+
+int
+cmd_health_sessions(struct conn *c, const struct request *r, struct err *e)
+{
+	(void)e;
+	return reply_pairs(c, r, METRIC_SECTION_SESSIONS, fill_sessions);
 }
 
 int

@@ -428,6 +428,12 @@ test_cannot_be_started(void **state)
 	wire_stop(&w, d);
 }
 
+static uint64_t
+health(struct wire *w, const char *key)
+{
+	return wire_row_u64(w, "1 HEALTH SESSIONS", key);
+}
+
 static void
 test_idle_and_old(void **state)
 {
@@ -448,6 +454,16 @@ test_idle_and_old(void **state)
 	wire_expect_end(&worker);
 	wire_close(&worker);
 	assert_string_equal(session_row(&w, 2, "state"), "stopped");
+	assert_int_equal(health(&w, "created_sessions"), 2);
+	assert_int_equal(health(&w, "created_per_minute"), 2);
+	assert_int_equal(health(&w, "completed"), 1);
+	assert_int_equal(health(&w, "ended_idle"), 2);
+	assert_int_equal(health(&w, "ended_expired"), 0);
+	assert_int_equal(health(&w, "total_watched"), 0);
+	assert_int_equal(health(&w, "lifespan_executions_le_0"), 1);
+	assert_int_equal(health(&w, "lifespan_executions_le_1"), 2);
+	assert_int_equal(health(&w, "lifespan_executions_le_inf"), 2);
+	assert_int_equal(health(&w, "lifespan_seconds_le_inf"), 2);
 	wire_stop(&w, d);
 
 	daemon_set(d, "agents.idle_timeout=1h");
@@ -461,6 +477,11 @@ test_idle_and_old(void **state)
 	wire_until(&w, "1 GET j", "1 OK executed ");
 	await_row(&w, 2, "state", "stopped");
 	assert_string_equal(session_row(&w, 1, "state"), "busy");
+	assert_int_equal(health(&w, "ended_expired"), 1);
+	assert_int_equal(health(&w, "second_class"), 1);
+	assert_string_equal(wire_row(&w, "1 HEALTH SANDBOX", "agents_busy"),
+	    "1");
+	assert_string_equal(wire_row(&w, "1 HEALTH AGENT a", "sessions"), "1");
 	done(&worker, id, "0");
 	wire_expect_end(&worker);
 	wire_close(&worker);
@@ -496,7 +517,7 @@ test_stop(void **state)
 	assert_string_equal(session_row(&w, 2, "state"), "stopping");
 	wire_ask(&w, "1 AGENT STOP 2 FORCE", "1 OK");
 	await_row(&w, 2, "state", "error");
-	assert_string_equal(wire_row(&w, "1 INFO j", "last_outcome"), "lost");
+	await_info(&w, "j", "last_outcome", "lost");
 	wire_stop(&w, d);
 }
 

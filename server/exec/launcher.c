@@ -160,6 +160,8 @@ make_plan(struct launcher *l, const struct rule_spec *spec,
 		.fd = { -1, -1, -1 },
 		.directory = text_option(spec, OPTION_directory),
 		.user = user,
+		/* Or it could type into the server's terminal. */
+		.session = spec->number[OPTION_sandbox] != SANDBOX_NONE,
 	};
 	add_limits(l, spec, user != NULL, plan);
 }

@@ -153,11 +153,12 @@ unshare_files(const struct vspawner *v)
 }
 
 CHILD_CODE static int
-set_up(const struct vspawner *v)
+set_up(const struct vspawner *v, bool session)
 {
 	int i;
 
-	if (unshare_files(v) == -1 || setsid() == -1)
+	if (unshare_files(v) == -1 ||
+	    (session ? setsid() : setpgid(0, 0)) == -1)
 		return -1;
 	for (i = 0; i < 3; i++)
 		if (syscall(SYS_dup3, v->fd[i], i, 0) == -1)
@@ -217,7 +218,7 @@ child_main(void *arg)
 	    syscall(SYS_write, a->cgroup_procs, "0", 1) != 1)
 		goto fail;
 	result->step = VSPAWN_SETUP;
-	if (set_up(a->vspawner) == -1)
+	if (set_up(a->vspawner, plan->session) == -1)
 		goto fail;
 	result->step = VSPAWN_LIMIT;
 	if (set_limits(plan) == -1)

@@ -6,6 +6,7 @@
 #ifndef EXEC_VSPAWN_H
 #define EXEC_VSPAWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -29,6 +30,9 @@ struct vspawn_plan {
 	struct vspawn_limit limit[VSPAWN_LIMITS_MAX];
 	size_t n_limits;
 	int cgroup; /* folder of the one it is born in; 0: the server's */
+	/* Of its own, away from the server's terminal. A kernel that groups
+	 * work by session (autogroup) then gives it a share of its own. */
+	bool session;
 };
 
 /* The step that failed. */

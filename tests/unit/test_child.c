@@ -213,6 +213,11 @@ gives_nothing_of_the_server(void **state)
 	    "SigBlk:\t0000000000000000\n"
 	    "SigIgn:\t0000000000000000\n"
 	    "group\n");
+	output_free(&t.output[OUTPUT_STDOUT]);
+	t.plan.session = true;
+	run_shell("cut -d' ' -f5,6 /proc/self/stat | grep -qx \"$$ $$\" &&"
+		  "echo session");
+	expect_output(OUTPUT_STDOUT, "session\n");
 	assert_int_equal(close(leaked), 0);
 }
 

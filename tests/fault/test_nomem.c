@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -18,6 +20,7 @@
 #include "integrations.h"
 #include "map_limit.h"
 #include "store_box.h"
+#include "tick.h"
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -489,6 +492,77 @@ no_map_can_be_had(void **state)
 	print_message("full with %u jobs\n", i);
 }
 
+/* A handle and the other end of its connection, which is nobody's. */
+static struct tick *
+connect_here(int listener, const struct sockaddr_un *sun, int *peer)
+{
+	struct tick_options o = TICK_OPTIONS_INIT;
+	char address[sizeof(sun->sun_path) + 8];
+	struct tick *t;
+
+	(void)snprintf(address, sizeof(address), "unix:%s", sun->sun_path);
+	o.address = address;
+	t = tick_connect(&o);
+	assert_non_null(t);
+	assert_int_equal(tick_err(t), TICK_OK);
+	*peer = accept(listener, NULL, NULL);
+	assert_int_not_equal(*peer, -1);
+	return t;
+}
+
+/* Watch, keep an event that comes before a reply, take it. Whether all that
+ * worked; memory is the only reason why not. */
+static bool
+watches(struct tick *t, unsigned long n)
+{
+	static const char *const ping[] = { "PING" };
+	const struct tick_event *e = NULL;
+	bool ok;
+
+	atomic_store(&countdown, n);
+	ok = tick_watch(t, "jobs", NULL, NULL) == 0 &&
+	    tick_call(t, NULL, ping, 1) == 0 && tick_next_event(t, &e, 0) == 0;
+	atomic_store(&countdown, 0);
+	if (ok) {
+		assert_non_null(e);
+		assert_string_equal(e->fields.words[0].ptr, "a");
+	} else {
+		assert_int_equal(tick_err(t), TICK_ERR_MEMORY);
+		assert_false(tick_is_open(t));
+	}
+	return ok;
+}
+
+static void
+a_watcher_is_told(void **state)
+{
+	static const char replies[] =
+	    "1 OK\n1 EVENT jobs 7 a planned 0\n2 OK\n";
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
+	unsigned long n = 0;
+	bool ok;
+
+	(void)state;
+	assert_int_not_equal(listener, -1);
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/s", folder);
+	assert_int_equal(bind(listener, (struct sockaddr *)&sun, sizeof(sun)),
+	    0);
+	assert_int_equal(listen(listener, 1), 0);
+	do {
+		struct tick *t = connect_here(listener, &sun, &peer);
+
+		assert_int_equal(write(peer, replies, sizeof(replies) - 1),
+		    sizeof(replies) - 1);
+		ok = watches(t, ++n);
+		tick_close(t);
+		assert_int_equal(close(peer), 0);
+	} while (!ok);
+	assert_true(n > 3);
+	assert_int_equal(close(listener), 0);
+	assert_int_equal(unlink(sun.sun_path), 0);
+}
+
 int
 main(void)
 {
@@ -500,6 +574,7 @@ main(void)
 		TEST(integrations_refuse),
 		TEST(endpoints_are_left_out),
 		TEST(alerts_come_when_memory_does),
+		TEST(a_watcher_is_told),
 		TEST(no_map_can_be_had),
 	};
 

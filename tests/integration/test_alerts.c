@@ -480,6 +480,53 @@ test_many_rules(void **state)
 	wire_stop(&w, d);
 }
 
+#define FAILING 400u
+
+/* More alerts than are listed in one go: all are there, the newest first. */
+static void
+test_many_alerts(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	unsigned n;
+
+	quick_polls(d);
+	daemon_set(d, "alerts.agent_min_executions=1");
+	daemon_set(d, "alerts.agent_failures_per_hour=0");
+	daemon_set(d, "alerts.clear_after=1000");
+	daemon_set(d, "alerts.queue_depth_info=1000");
+	daemon_set(d, "alerts.queue_depth_warning=1000");
+	daemon_set(d, "alerts.queue_depth_critical=1000");
+	wire_start(&w, d);
+	for (unsigned i = 0; i < FAILING; i++) {
+		wire_sendf(&w, "r RULE SET r%u j%u. direct /bin/false\n", i, i);
+		wire_sendf(&w, "s SET j%u. now\n", i);
+		wire_expect(&w, "r OK");
+		wire_expect(&w, "s OK");
+	}
+	/* Of each its error rate and its failures. */
+	while (wire_row_u64(&w, "h HEALTH ALERTS", "warning") < 2 * FAILING)
+		;
+	n = 0;
+	wire_send(&w, "l ALERT LIST\n");
+	for (uint64_t last = UINT64_MAX;; n++) {
+		char *line = wire_line(&w);
+		uint64_t id;
+
+		if (strcmp(line, "l OK") == 0)
+			break;
+		id = strtoull(line + 2, &line, 10);
+		assert_true(id < last);
+		last = id;
+		assert_memory_equal(line, " warning agent r", 16);
+	}
+	assert_int_equal(n, 2 * FAILING);
+	restart_killed(&w, d);
+	assert_int_equal(wire_row_u64(&w, "h HEALTH ALERTS", "warning"),
+	    2 * FAILING);
+	wire_stop(&w, d);
+}
+
 static void
 test_no_polls_no_alerts(void **state)
 {
@@ -508,6 +555,7 @@ main(void)
 		DAEMON_TEST(test_agents_and_namespaces),
 		DAEMON_TEST(test_other_sources),
 		DAEMON_TEST(test_many_rules),
+		DAEMON_TEST(test_many_alerts),
 		DAEMON_TEST(test_no_polls_no_alerts),
 	};
 

@@ -9,6 +9,8 @@
 
 #include "breakers.h"
 #include "history.h"
+#include "prng.h"
+#include "sched_internal.h"
 #include "sched_rig.h"
 #include "tstamp.h"
 
@@ -718,7 +720,7 @@ what_ran_in_a_crash_is_tried_and_counts_for_nothing(void **state)
 
 /* Thousands. */
 
-#define MANY 20000
+#define MANY 10000
 
 static void
 note_order(void *arg, const struct run *run)
@@ -807,6 +809,199 @@ letting_go_takes_many_turns(void **state)
 	assert_int_equal(store_jobs(rig.box.store)->count[JOB_EXECUTED], 3000);
 }
 
+/* Anything, in any order. */
+
+#define STEPS 6000
+#define JOBS 60
+
+static const char *const lines[] = {
+	"http POST " A_WEB "/x -- breaker_consecutive=2 breaker_open=2s",
+	("http POST " A_WEB "/y -- breaker_consecutive=0 breaker_calls=5 "
+	 "concurrency=3"),
+	("http POST http://b.example/ -- breaker_consecutive=1 retries=1 "
+	 "breaker_open=1s breaker_open_max=3s"),
+	"shell true -- breaker_consecutive=3 concurrency=1 on_crash=fail",
+	"shell true -- breaker=off",
+};
+
+/* In which states they were seen to hold something. */
+static unsigned seen_holding[BREAKER_STATE_COUNT];
+
+static bool
+is_through(const struct execution *x)
+{
+	return x->state == EXECUTION_READY || x->state == EXECUTION_STARTING ||
+	    x->state == EXECUTION_RUNNING;
+}
+
+/* What a breaker counts is there; and it holds nothing that it need not. */
+static void
+check_gate(const struct sched *s, const struct gate *g)
+{
+	const struct breaker *b = &g->breaker;
+	int64_t going = 0;
+	size_t barred = 0;
+
+	for (const struct execution *x = s->oldest; x != NULL; x = x->newer) {
+		if (x->gate != g)
+			continue;
+		going += is_through(x) && x->era == b->era;
+		barred += x->state == EXECUTION_BARRED;
+	}
+	seen_holding[b->state] += barred > 0;
+	assert_int_equal(b->n_going, going);
+	assert_int_equal(g->held.n, barred);
+	assert_true(going <= b->limit);
+	assert_true(barred == 0 || !breaker_allows(b));
+	if (b->state == BREAKER_OPEN || b->state == BREAKER_ISOLATED)
+		assert_int_equal(b->limit, 0);
+	/* Whatever waits is woken, but by a person. */
+	if (barred > 0 && b->state != BREAKER_ISOLATED)
+		assert_true(g->alarm.queue != NULL);
+	assert_int_equal(g->alarm.queue != NULL, b->alarm_ns != BREAKER_NEVER);
+}
+
+static void
+check_gates(void)
+{
+	const struct sched *s = rig.sched;
+	struct named *item = NULL;
+	size_t held = 0;
+
+	while ((item = names_after(&s->gates.by_name,
+		    slice_str(item == NULL ? "" : item->name))) != NULL) {
+		const struct gate *g = (const struct gate *)(void *)item;
+
+		check_gate(s, g);
+		held += g->held.n;
+	}
+	expect_held(held);
+	assert_null(s->gates.open);
+}
+
+static void
+random_job(struct prng *p, char job[16])
+{
+	(void)snprintf(job, 16, "%c%u", (int)('a' + prng_below(p, 3)),
+	    prng_below(p, JOBS / 3));
+}
+
+static void
+random_rule(struct prng *p)
+{
+	char id[2] = { (char)('a' + prng_below(p, 3)), '\0' };
+	struct rule *rule =
+	    rules_find(store_rules(rig.box.store), slice_str(id));
+
+	switch (prng_below(p, 4)) {
+	case 0:
+		box_rule(&rig.box, id, id, lines[prng_below(p, 5)]);
+		break;
+	case 1:
+		if (rule != NULL)
+			box_rule_remove(&rig.box, id);
+		break;
+	default:
+		if (rule != NULL)
+			box_rule_pause(&rig.box, id, !rule->paused);
+	}
+}
+
+static void
+random_breaker(struct prng *p)
+{
+	static const char *const names[] = { A_WEB, "http://b.example:80",
+		"rule:a", "rule:b", "rule:c" };
+	struct slice name = slice_str(names[prng_below(p, 5)]);
+
+	if (prng_below(p, 3) == 0)
+		(void)breakers_isolate(rig.sched, name, &rig.box.err);
+	else
+		(void)breakers_reset(rig.sched, name, &rig.box.err);
+}
+
+static void
+random_step(struct prng *p)
+{
+	struct store_waiter w = box_waiter(&rig.box);
+	uint32_t what = prng_below(p, 100);
+	char job[16];
+
+	random_job(p, job);
+	if (what < 30) {
+		box_set(&rig.box, job, rig.now_ns + prng_below(p, 5) * S);
+	} else if (what < 33) {
+		box_remove(&rig.box, job);
+	} else if (what < 36) {
+		(void)sched_cancel(rig.sched, slice_str(job), false, &w,
+		    &rig.box.err);
+	} else if (what < 42) {
+		random_rule(p);
+	} else if (what < 43) {
+		random_breaker(p);
+	} else if (what < 44) {
+		rig_set_clock(&rig, T0 + prng_below(p, 100000) * S);
+	} else if (what < 45) {
+		rig_kill(&rig, rig.now_ns + prng_below(p, 3) * S);
+	} else if (what < 70) {
+		rig_at(&rig, rig.now_ns + prng_below(p, 2000) * NS_PER_MS);
+	} else if (rig.n_runs > 0) {
+		static const enum run_outcome ends[] = { RUN_SUCCESS,
+			RUN_FAILURE, RUN_TIMEOUT, RUN_CANCELLED, RUN_LOST };
+
+		rig_finish(&rig, prng_below(p, (uint32_t)rig.n_runs),
+		    ends[prng_below(p, 5)]);
+	}
+	rig_settle(&rig);
+}
+
+static void
+nothing_is_lost_or_left_behind(void **state)
+{
+	struct prng p = { .state = 4711 };
+	struct breaker_row row;
+	char last[64] = "";
+
+	(void)state;
+	begin(7);
+	for (int i = 0; i < 3; i++) {
+		char id[2] = { (char)('a' + i), '\0' };
+
+		box_rule(&rig.box, id, id, lines[i]);
+	}
+	rig_settle(&rig);
+	for (int i = 0; i < STEPS; i++) {
+		random_step(&p);
+		check_gates();
+	}
+	for (int i = 0; i < BREAKER_STATE_COUNT; i++)
+		assert_true(seen_holding[i] > 50);
+	/* All goes well from now on, and all comes to an end. */
+	for (int i = 0; i < 3; i++) {
+		char id[2] = { (char)('a' + i), '\0' };
+
+		box_rule(&rig.box, id, id, "shell true");
+		box_rule_pause(&rig.box, id, false);
+	}
+	rig_settle(&rig);
+	while (breakers_after(rig.sched, slice_str(last), &row)) {
+		(void)snprintf(last, sizeof(last), "%s", row.name);
+		if (row.state == BREAKER_ISOLATED)
+			reset(last);
+	}
+	for (int i = 0; i < 1000; i++) {
+		rig_finish_all(&rig);
+		rig_at(&rig, rig.now_ns + 10 * S);
+		check_gates();
+	}
+	rig_expect_stats(&rig, 0, 0);
+	assert_int_equal(store_jobs(rig.box.store)->count[JOB_TRIGGERED], 0);
+	/* Only those of the rules are left. */
+	assert_true(breakers_after(rig.sched, slice_str(""), &row));
+	assert_string_equal(row.name, "rule:a");
+	expect_breaker("rule:c", "closed");
+}
+
 int
 main(void)
 {
@@ -836,6 +1031,7 @@ main(void)
 		TEST(what_ran_in_a_crash_is_tried_and_counts_for_nothing),
 		TEST(thousands_go_in_order_and_in_slices),
 		TEST(letting_go_takes_many_turns),
+		TEST(nothing_is_lost_or_left_behind),
 #undef TEST
 	};
 

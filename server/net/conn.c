@@ -692,6 +692,15 @@ conns_sweep(struct server *s)
 	}
 }
 
+/* Whether its token, which may be another one now, lets it be what it is. */
+static bool
+may_keep_session(const struct conn *c)
+{
+	return c->session == NULL ||
+	    (c->token->role >= ROLE_OPERATOR &&
+		auth_allows_name(c->token, slice_str(c->session->crew->rule)));
+}
+
 void
 conns_rebind(struct server *s, const struct auth *auth)
 {
@@ -702,7 +711,7 @@ conns_rebind(struct server *s, const struct auth *auth)
 		if (c->token == NULL)
 			continue;
 		c->token = auth_find_name(auth, slice_str(c->token->name));
-		if (c->token == NULL)
+		if (c->token == NULL || !may_keep_session(c))
 			conn_finish(c);
 		else
 			c->role = c->token->role;

@@ -812,16 +812,24 @@ test_drain(void **state)
 	wire_stop(&w, d);
 }
 
-static const char tokens[] = "[token.root]\n"
-			     "secret = \"rootsecret\"\n"
-			     "namespace = \"*\"\n"
-			     "[token.team]\n"
-			     "secret = \"teamsecret\"\n"
-			     "namespace = \"team.\"\n"
-			     "[token.viewer]\n"
-			     "secret = \"viewsecret\"\n"
-			     "namespace = \"team.\"\n"
-			     "role = \"reader\"\n";
+/* The tokens root, and of a namespace team and viewer. */
+static void
+write_tokens(const struct daemon *d, const char *namespace)
+{
+	int fd = open(daemon_path(d, "tokens"),
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_not_equal(fd, -1);
+	assert_true(dprintf(fd,
+			"[token.root]\nsecret = \"rootsecret\"\n"
+			"namespace = \"*\"\n"
+			"[token.team]\nsecret = \"teamsecret\"\n"
+			"namespace = \"%s\"\n"
+			"[token.viewer]\nsecret = \"viewsecret\"\n"
+			"namespace = \"%s\"\nrole = \"reader\"\n",
+			namespace, namespace) > 0);
+	(void)close(fd);
+}
 
 static void
 open_as(struct wire *w, const struct daemon *d, const char *secret)
@@ -859,12 +867,8 @@ test_namespaces(void **state)
 	};
 	struct daemon *d = *state;
 	struct wire root, team, viewer;
-	int fd = open(daemon_path(d, "tokens"), O_WRONLY | O_CREAT | O_CLOEXEC,
-	    0600);
 
-	assert_int_equal(write(fd, tokens, sizeof(tokens) - 1),
-	    sizeof(tokens) - 1);
-	(void)close(fd);
+	write_tokens(d, "team.");
 	daemon_set(d, "controller.auth_file=tokens");
 	daemon_start(d);
 	open_as(&root, d, "rootsecret");
@@ -879,6 +883,12 @@ test_namespaces(void **state)
 	wire_ask(&team, "1 SET team.j now", "1 OK");
 	wire_expect_start(&team, "1 RUN 1 team.j ");
 	wire_ask(&team, "1 DONE 1 0", "1 OK");
+	/* A session of a rule that its token does not reach any more. */
+	write_tokens(d, "elsewhere.");
+	wire_ask(&root, "1 RELOAD", "1 OK");
+	wire_expect_end(&team);
+	assert_string_equal(session_row(&root, 2, "state"), "stopped");
+	assert_string_equal(session_row(&root, 1, "state"), "idle");
 	wire_close(&team);
 	wire_close(&viewer);
 	wire_close(&root);

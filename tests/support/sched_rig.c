@@ -9,13 +9,26 @@
 
 #include "log.h"
 
+/* Those that take a seat of the processor. */
+static size_t
+n_processing(const struct rig *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_runs; i++)
+		n += r->run[i]->crew == NULL;
+	return n;
+}
+
 static bool
 submit(void *ctx, struct run *run)
 {
 	struct rig *r = ctx;
 
+	if (run->crew != NULL && r->no_session)
+		return false;
 	assert_true(r->n_runs < RIG_RUNS_MAX);
-	assert_true(r->n_runs < r->max_inflight);
+	assert_true(run->crew != NULL || n_processing(r) < r->max_inflight);
 	for (size_t i = 0; i < r->n_runs; i++)
 		assert_int_not_equal(r->run[i]->execution_id,
 		    run->execution_id);

@@ -35,6 +35,7 @@ struct rig {
 	bool run_refused;	/* the last of them */
 	uint64_t cancelled;	/* the last execution ordered to end */
 	uint64_t random;	/* what the scheduler draws */
+	bool no_session;	/* runs that need one are refused */
 	struct zones *zones;
 	/* Told of each run that is submitted; or NULL. */
 	void (*on_submit)(void *arg, const struct run *run);

@@ -643,6 +643,53 @@ test_id_of_head(void **state)
 	assert_slice(request_id_of(S("auth xxxx")), S(""));
 }
 
+static void
+test_sessions(void **state)
+{
+	const struct {
+		struct slice line;
+		enum err_code code;
+	} errors[] = {
+		{ S("d DONE 1"), ERR_SYNTAX },
+		{ S("d DONE 1 0 x y"), ERR_SYNTAX },
+		{ S("d DONE -1 0"), ERR_INVALID },
+		{ S("d DONE 18446744073709551616 0"), ERR_INVALID },
+		{ S("d DONE 1 1000"), ERR_INVALID },
+		{ S("d DONE 1 -1"), ERR_INVALID },
+		{ S("d AGENT GET x"), ERR_INVALID },
+		{ S("d AGENT STOP 1 NOW"), ERR_INVALID },
+		{ S("d AGENT ATTACH \"a b\""), ERR_INVALID },
+	};
+	struct parsed p;
+
+	(void)state;
+	parse(&p, S("d DONE 18446744073709551615 999 \"a b\""));
+	assert_int_equal(p.result, 0);
+	assert_true(p.r.u.done.execution_id == UINT64_MAX);
+	assert_int_equal(p.r.u.done.exit, 999);
+	assert_true(slice_eq(p.r.u.done.output, S("a b")));
+	finish(&p);
+	parse(&p, S("d done 1 0"));
+	assert_int_equal(p.result, 0);
+	assert_int_equal(p.r.u.done.output.len, 0);
+	finish(&p);
+	parse(&p, S("d AGENT STOP 7 force"));
+	assert_int_equal(p.result, 0);
+	assert_int_equal(p.r.u.agent.session_id, 7);
+	assert_true(p.r.u.agent.force);
+	finish(&p);
+	parse(&p, S("d AGENT GET 7"));
+	assert_int_equal(p.result, 0);
+	assert_false(p.r.u.agent.force);
+	finish(&p);
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		parse(&p, errors[i].line);
+		assert_int_equal(p.result, -1);
+		assert_int_equal(p.e.code, errors[i].code);
+		finish(&p);
+	}
+}
+
 int
 main(void)
 {
@@ -660,6 +707,7 @@ main(void)
 		cmocka_unit_test(test_names_and_texts),
 		cmocka_unit_test(test_health_history),
 		cmocka_unit_test(test_alerts),
+		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_rule_set),
 		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_id_of_head),

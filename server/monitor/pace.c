@@ -10,13 +10,14 @@ add(struct window *w, int64_t now_mono_ns, int64_t ns)
 static void
 ended(struct pace *p, const struct sched_event *event)
 {
+	enum run_outcome outcome =
+	    event->run == NULL ? RUN_FAILURE : event->run->outcome;
+
 	if (event->retried)
 		p->retried++;
-	else if (event->run == NULL)
-		p->failed++;
-	else if (event->run->outcome == RUN_SUCCESS)
+	else if (outcome == RUN_SUCCESS)
 		p->executed++;
-	else if (event->run->outcome == RUN_MISSED)
+	else if (outcome == RUN_MISSED)
 		p->missed++;
 	else
 		p->failed++;

@@ -117,7 +117,7 @@ test_webhook(void **state)
 	struct daemon *d = *state;
 	struct wire watcher, w;
 	uint64_t failed_ns;
-	char value[256];
+	char value[256], request[128];
 
 	assert_int_equal(sem_init(&may_answer, 0, 0), 0);
 	peer_start(&peer, webhook);
@@ -147,6 +147,9 @@ test_webhook(void **state)
 	assert_string_equal(wire_row(&w, "1 INFO h.6", "hold"), "breaker");
 	assert_string_equal(wire_row(&w, "1 INFO h.6", "status"), "triggered");
 	expect_row(&w, "state", "half_open");
+	(void)snprintf(request, sizeof(request),
+	    "1 HEALTH INTEGRATION http://127.0.0.1:%d", peer.port);
+	assert_string_equal(wire_row(&w, request, "breaker"), "half_open");
 	assert_int_equal(wire_row_u64(&w, "1 HEALTH BREAKERS", "held_jobs"), 2);
 	assert_int_equal(wire_row_u64(&w, "1 HEALTH BREAKERS", "half_open"), 1);
 	get(&w, "last_error", value);

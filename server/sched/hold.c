@@ -1,9 +1,8 @@
 /*
  * Why a due job waits for its rule, once its breaker has let it through. What
- * is held stands in the rule's queue,
- * by due time; whatever may have made room (a run that ended, RULE RESUME,
- * another limit) puts the rule into the list `open`, and hold_release lets go
- * as many as there is room for.
+ * is held stands in the rule's queue, by due time; whatever may have made room
+ * (a run that ended, RULE RESUME, another limit) puts the rule into the list
+ * `open`, and hold_release lets go as many as there is room for.
  */
 #include "sched_internal.h"
 

@@ -18,7 +18,8 @@
  *  3. CLOSED again, limit begins at BREAKER_SLOW_CALLS and grows by one with
  *     each call that succeeds, so that what has waited does not fall on who
  *     has just come back; and there is none any more after breaker_relax, or
- *     after BREAKER_SLOW_NS.
+ *     after BREAKER_SLOW_NS. The caller may begin more then, if it keeps the
+ *     pace itself.
  *  4. wait_ns is that of the last opening until the slow start is over: who
  *     fails again before has failed for longer, not anew.
  *
@@ -77,7 +78,7 @@ breaker_allows(const struct breaker *b)
 uint64_t
 breaker_begin(struct breaker *b, int64_t now_ns)
 {
-	assert(breaker_allows(b));
+	assert(b->state == BREAKER_CLOSED || breaker_allows(b));
 	b->n_going++;
 	if (b->state == BREAKER_HALF_OPEN)
 		b->alarm_ns = after(now_ns, b->wait_ns);

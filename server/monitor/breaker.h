@@ -55,7 +55,8 @@ void breaker_init(struct breaker *b);
 
 /* Whether one more call may begin. */
 bool breaker_allows(const struct breaker *b);
-/* One begins: returns its era, which what follows must be told. */
+/* One begins, allowed or, while it is closed, not: returns its era, which what
+ * follows must be told. */
 uint64_t breaker_begin(struct breaker *b, int64_t now_ns);
 /* It has ended, or is given up; after breaker_judge, if it has a result. */
 void breaker_end(struct breaker *b, uint64_t era);

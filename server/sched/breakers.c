@@ -348,6 +348,17 @@ breakers_allow(const struct execution *x)
 }
 
 bool
+breakers_allow_again(const struct execution *x, bool paced)
+{
+	const struct gate *g = x->gate;
+
+	/* Else each that ends would send all that a full rule holds to the
+	 * breaker and back. */
+	return g == NULL || breaker_allows(&g->breaker) ||
+	    (paced && g->breaker.state == BREAKER_CLOSED);
+}
+
+bool
 breakers_recall(const struct execution *x)
 {
 	return x->gate != NULL && x->era != x->gate->breaker.era;

@@ -162,6 +162,13 @@ hold_open(struct sched *s, struct rule_state *rule)
 	s->open = rule;
 }
 
+/* Whether the rule lets only so many run at once. */
+static bool
+can_refuse(const struct rule_state *rule)
+{
+	return rule->limit != 0 || rule->crew != NULL;
+}
+
 void
 hold_release(struct sched *s)
 {
@@ -177,8 +184,9 @@ hold_release(struct sched *s)
 				return;
 			left--;
 			executions_enter(s, x,
-			    breakers_allow(x) ? EXECUTION_READY
-					      : EXECUTION_BARRED);
+			    breakers_allow_again(x, can_refuse(rule))
+				? EXECUTION_READY
+				: EXECUTION_BARRED);
 		}
 		s->open = rule->next_open;
 		rule->open = false;

@@ -270,8 +270,10 @@ int breakers_join(struct sched *s, struct execution *x,
 void breakers_moved(struct sched *s, struct execution *x, uint8_t from);
 void breakers_quit(struct sched *s, struct execution *x);
 
-/* Whether it may become ready; whether, being ready, it must ask again. */
+/* Whether it may become ready; whether it may when its rule held it, which
+ * keeps the pace itself; whether, being ready, it must ask again. */
 bool breakers_allow(const struct execution *x);
+bool breakers_allow_again(const struct execution *x, bool paced);
 bool breakers_recall(const struct execution *x);
 /* It has run, and x->run says how that ended. */
 void breakers_judge(struct sched *s, struct execution *x);

@@ -217,7 +217,7 @@ system_count_entries(const char *folder)
 }
 
 /* Linux since 6.2 tells how many there are; a walk over ten thousand takes
- * milliseconds, and is not for everybody who asks. */
+ * milliseconds, is not for everybody who asks, and counts its own as well. */
 static void
 look_at_descriptors(struct system *s, int64_t now_mono_ns)
 {
@@ -231,7 +231,7 @@ look_at_descriptors(struct system *s, int64_t now_mono_ns)
 		s->sample.open_fds = (uint64_t)st.st_size;
 	} else if (s->walked_ns == 0 || now_mono_ns - s->walked_ns >= WALK_NS) {
 		s->walked_ns = now_mono_ns;
-		s->sample.open_fds = system_count_entries(path) - 1;
+		s->sample.open_fds = system_count_entries(path);
 	}
 }
 

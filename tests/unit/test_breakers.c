@@ -842,15 +842,26 @@ what_was_let_go_does_not_come_back(void **state)
 #define STEPS 6000
 #define JOBS 60
 
-static const char *const lines[] = {
-	"http POST " A_WEB "/x -- breaker_consecutive=2 breaker_open=2s",
-	("http POST " A_WEB "/y -- breaker_consecutive=0 breaker_calls=5 "
-	 "concurrency=3"),
-	("http POST http://b.example/ -- breaker_consecutive=1 retries=1 "
-	 "breaker_open=1s breaker_open_max=3s"),
-	"shell true -- breaker_consecutive=3 concurrency=1 on_crash=fail",
-	"shell true -- breaker=off",
-};
+static const char *
+line_of(uint32_t i)
+{
+	switch (i) {
+	case 0:
+		return "http POST " A_WEB "/x -- breaker_consecutive=2 "
+		       "breaker_open=2s";
+	case 1:
+		return "http POST " A_WEB "/y -- breaker_consecutive=0 "
+		       "breaker_calls=5 concurrency=3";
+	case 2:
+		return "http POST http://b.example/ -- breaker_consecutive=1 "
+		       "retries=1 breaker_open=1s breaker_open_max=3s";
+	case 3:
+		return "shell true -- breaker_consecutive=3 concurrency=1 "
+		       "on_crash=fail";
+	default:
+		return "shell true -- breaker=off";
+	}
+}
 
 /* In which states they were seen to hold something. */
 static unsigned seen_holding[BREAKER_STATE_COUNT];
@@ -923,7 +934,7 @@ random_rule(struct prng *p)
 
 	switch (prng_below(p, 4)) {
 	case 0:
-		box_rule(&rig.box, id, id, lines[prng_below(p, 5)]);
+		box_rule(&rig.box, id, id, line_of(prng_below(p, 5)));
 		break;
 	case 1:
 		if (rule != NULL)
@@ -995,7 +1006,7 @@ nothing_is_lost_or_left_behind(void **state)
 	for (int i = 0; i < 3; i++) {
 		char id[2] = { (char)('a' + i), '\0' };
 
-		box_rule(&rig.box, id, id, lines[i]);
+		box_rule(&rig.box, id, id, line_of((uint32_t)i));
 	}
 	rig_settle(&rig);
 	for (int i = 0; i < STEPS; i++) {

@@ -701,6 +701,16 @@ may_keep_session(const struct conn *c)
 		auth_allows_name(c->token, slice_str(c->session->crew->rule)));
 }
 
+/* Without a token it could see all: a list under way ends here. */
+static void
+send_away(struct conn *c)
+{
+	stream_free(c);
+	if (c->hold == CONN_HELD_STREAM)
+		c->hold = CONN_READY;
+	conn_finish(c);
+}
+
 void
 conns_rebind(struct server *s, const struct auth *auth)
 {
@@ -712,7 +722,7 @@ conns_rebind(struct server *s, const struct auth *auth)
 			continue;
 		c->token = auth_find_name(auth, slice_str(c->token->name));
 		if (c->token == NULL || !may_keep_session(c))
-			conn_finish(c);
+			send_away(c);
 		else
 			c->role = c->token->role;
 	}

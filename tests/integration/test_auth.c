@@ -352,6 +352,39 @@ test_watch(void **state)
 	daemon_stop(d);
 }
 
+/* A list that is under way does not become that of a client who sees all. */
+static void
+test_revoked_in_a_list(void **state)
+{
+	static char long_word[60001];
+	struct daemon *d = *state;
+	struct wire root, w;
+	const char *line;
+
+	start_with_tokens(d);
+	memset(long_word, 'x', sizeof(long_word) - 1);
+	open_as(&root, d, "rootsecret");
+	for (int i = 0; i < 120; i++) {
+		wire_sendf(&root, "1 RULE SET team.%d team. shell %s\n", i,
+		    long_word);
+		wire_expect(&root, "1 OK");
+		wire_sendf(&root, "1 RULE SET team.%dx other. shell true\n", i);
+		wire_expect(&root, "1 OK");
+	}
+	open_as(&w, d, "viewsecret");
+	wire_send(&w, "1 LISTRULES\n");
+	wire_expect_start(&w, "1 team.0 team. shell xxx");
+	write_tokens(d,
+	    "[token.root]\n"
+	    "secret = \"rootsecret\"\n"
+	    "namespace = \"*\"\n");
+	wire_ask(&root, "1 RELOAD", "1 OK");
+	while ((line = wire_line_or_end(&w)) != NULL)
+		assert_null(strstr(line, "other."));
+	wire_close(&w);
+	wire_stop(&root, d);
+}
+
 int
 main(void)
 {
@@ -360,6 +393,7 @@ main(void)
 		DAEMON_TEST(test_denied_and_closed),
 		DAEMON_TEST(test_long_line_before_auth),
 		DAEMON_TEST(test_timeout),
+		DAEMON_TEST(test_revoked_in_a_list),
 		DAEMON_TEST(test_namespaces),
 		DAEMON_TEST(test_executions_and_options),
 		DAEMON_TEST(test_reader),

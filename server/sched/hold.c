@@ -151,8 +151,8 @@ hold_by_rule(struct sched *s, struct execution *x)
 		executions_enter(s, x, EXECUTION_HELD);
 }
 
-void
-hold_open(struct sched *s, struct rule_state *rule)
+static void
+open_one(struct sched *s, struct rule_state *rule)
 {
 	if (rule->open || rule->held.n == 0 || !has_room(rule))
 		return;
@@ -160,6 +160,16 @@ hold_open(struct sched *s, struct rule_state *rule)
 	rule->refs++;
 	rule->next_open = s->open;
 	s->open = rule;
+}
+
+void
+hold_open(struct sched *s, struct rule_state *rule)
+{
+	/* A session serves all who share its crew. */
+	if (rule->crew != NULL)
+		sched_crew_changed(s, rule->crew);
+	else
+		open_one(s, rule);
 }
 
 /* Whether the rule lets only so many run at once. */
@@ -175,25 +185,24 @@ hold_release(struct sched *s)
 	int left = SCHED_SLICE;
 	struct rule_state *rule;
 
-	while ((rule = s->open) != NULL) {
-		while (rule->held.n > 0 && has_room(rule)) {
+	while (left > 0 && (rule = s->open) != NULL) {
+		/* Out first: what it lets go may open others, or it again. */
+		s->open = rule->next_open;
+		rule->open = false;
+		for (; left > 0 && rule->held.n > 0 && has_room(rule); left--) {
 			struct execution *x =
 			    execution_of_wait(rule->held.first);
 
-			if (left == 0)
-				return;
-			left--;
 			executions_enter(s, x,
 			    breakers_allow_again(x, can_refuse(rule))
 				? EXECUTION_READY
 				: EXECUTION_BARRED);
 		}
-		s->open = rule->next_open;
-		rule->open = false;
 		hold_unref(rule);
 	}
 	/* Last: what rules let go must be in the right order there. */
-	breakers_release(s, &left);
+	if (s->open == NULL)
+		breakers_release(s, &left);
 }
 
 static void
@@ -278,7 +287,7 @@ void
 sched_crew_changed(struct sched *s, const struct crew *crew)
 {
 	for (struct rule_state *r = crew->rules; r != NULL; r = r->next_in_crew)
-		hold_open(s, r);
+		open_one(s, r);
 }
 
 void

@@ -171,6 +171,32 @@ outlives_its_rule(void **state)
 	rig_finish_all(&rig);
 }
 
+/* A session is free for those that matched the rule before as for the rest. */
+static void
+passes_from_old_to_new(void **state)
+{
+	struct crew *crew;
+
+	(void)state;
+	begin("agent");
+	set("a1");
+	(void)rig_at(&rig, T0);
+	crew = crew_of("r");
+	box_rule(&rig.box, "r", "a", "shell true");
+	box_rule(&rig.box, "r", "a", "agent");
+	rig_settle(&rig);
+	set("a2");
+	(void)rig_at(&rig, T0 + NS_PER_S);
+	assert_ptr_equal(crew_of("r"), crew);
+	serve(crew, 1);
+	assert_int_equal(rig.n_runs, 1);
+	rig_finish(&rig, 0, RUN_SUCCESS);
+	assert_int_equal(rig.n_runs, 1);
+	rig_finish_all(&rig);
+	rig_expect_stats(&rig, 0, 0);
+	assert_int_equal(crew->n_running + crew->n_ready, 0);
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, teardown)
 
 int
@@ -181,6 +207,7 @@ main(void)
 		TEST(bounds_those_it_starts),
 		TEST(comes_too_late),
 		TEST(outlives_its_rule),
+		TEST(passes_from_old_to_new),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

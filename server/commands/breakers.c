@@ -36,19 +36,20 @@ static int
 find(struct conn *c, struct slice name, struct breaker_row *row, struct err *e)
 {
 	struct slice prefix = slice_str(rule_prefix);
+	bool is_rule = slice_has_prefix(name, prefix);
+	bool there = breakers_find(c->server->sched, name, row);
 
-	/* Whether there is such a rule is not for everybody to know. */
-	if (slice_has_prefix(name, prefix) &&
+	/* Whether there is such a rule is not for everybody to know, */
+	if (is_rule &&
 	    !allowed(c, slice_of(name.ptr + prefix.len, name.len - prefix.len),
 		"breaker", e))
 		return -1;
-	if (!breakers_find(c->server->sched, name, row))
-		return err_set(e, ERR_NOT_FOUND, "no such breaker");
-	if (!breaker_visible(c, name))
+	/* nor what the rules of others call. */
+	if ((there || !is_rule) && !breaker_visible(c, name))
 		return err_set(e, ERR_DENIED,
 		    "no rule of namespace %s uses the breaker",
 		    auth_namespace_word(c->token));
-	return 0;
+	return there ? 0 : err_set(e, ERR_NOT_FOUND, "no such breaker");
 }
 
 int

@@ -71,10 +71,10 @@ probing_poll(struct server *s)
 
 	if (p->more || s->draining)
 		return;
-	if (!task->running) {
-		task_begin(task);
-		p->failed = false;
-	}
+	if (task->running) /* a probe takes longer than a poll lasts */
+		task_end(task, p->failed);
+	task_begin(task);
+	p->failed = false;
 	p->more = true;
 	p->at = 0;
 	go_on(s);

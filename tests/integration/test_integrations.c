@@ -267,6 +267,36 @@ test_tcp_and_exec(void **state)
 	wire_stop(&w, d);
 }
 
+/* How often the probes have run, when one is under way. */
+static unsigned long
+runs_while_probing(struct wire *w)
+{
+	static const char running[] = "running ";
+	const char *row;
+
+	do
+		row = wire_row(w, "b HEALTH BACKGROUND", "integration_probe");
+	while (strncmp(row, running, strlen(running)) != 0);
+	return strtoul(row + strlen(running), NULL, 10);
+}
+
+/* One that hangs for several polls: each of them was a run nevertheless. */
+static void
+test_slow_probe(void **state)
+{
+	struct daemon *d = *state;
+	unsigned long runs;
+	struct wire w;
+
+	daemon_set(d, "health.polling_interval=0.1");
+	wire_start(&w, d);
+	wire_ask(&w, "1 INTEGRATION SET slow exec sleep 1000", "1 OK");
+	runs = runs_while_probing(&w);
+	while (runs_while_probing(&w) < runs + 2)
+		;
+	wire_stop(&w, d);
+}
+
 static void
 expect_list(struct wire *w, const char *want)
 {
@@ -468,6 +498,7 @@ main(void)
 		TEST(test_refusals),
 		TEST(test_who_may),
 		TEST(test_tcp_and_exec),
+		TEST(test_slow_probe),
 		TEST(test_endpoints),
 		TEST(test_survive),
 		TEST(test_well_slow_down_well),

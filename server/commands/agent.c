@@ -13,13 +13,13 @@
 static void
 name_peer(int fd, char peer[SESSION_PEER_MAX])
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = { 0 };
 	struct address a = { .kind = ADDRESS_TCP };
 	socklen_t len = sizeof(sa);
 	struct buf text = { 0 };
 	char port[8];
 
-	(void)strcpy(peer, "unix");
+	memcpy(peer, "unix", sizeof("unix"));
 	if (getpeername(fd, (struct sockaddr *)&sa, &len) == -1 ||
 	    sa.ss_family == AF_UNIX ||
 	    getnameinfo((struct sockaddr *)&sa, len, a.host, sizeof(a.host),

@@ -272,6 +272,7 @@ gone(struct session *s)
 	list_append(&all->ended, s);
 	if (all->ended.n > SESSIONS_KEPT) {
 		oldest = all->ended.first;
+		assert(oldest != s);
 		list_take(&all->ended, oldest);
 		session_free(oldest);
 	}
@@ -1024,10 +1025,10 @@ drop_run(struct run *run)
 static void
 drop_list(struct session_list *list)
 {
-	struct session *s;
+	struct session *s, *next;
 
-	while ((s = list->first) != NULL) {
-		list_take(list, s);
+	for (s = list->first; s != NULL; s = next) {
+		next = s->next;
 		drop_run(s->run);
 		session_free(s);
 	}

@@ -1,4 +1,5 @@
 /* Sessions: workers that stay, started by the server or attached to it. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -565,6 +566,7 @@ expect_error(struct wire *w, const struct daemon *d, unsigned id,
 	const char *row;
 
 	agent_rule(w, d, "r", "j", script);
+	wire_ask(w, "1 RULE OPTIONS r breaker=off", "1 OK");
 	wire_ask(w, "1 SET j now", "1 OK");
 	wire_until(w, "1 GET j", "1 OK failed ");
 	(void)snprintf(request, sizeof(request), "1 AGENT GET %u", id);
@@ -780,6 +782,62 @@ test_server_dies(void **state)
 	wire_stop(&w, d);
 }
 
+static size_t
+count_entries(const struct daemon *d, const char *name)
+{
+	char path[64];
+	size_t n = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)d->pid, name);
+	assert_non_null(dir = opendir(path));
+	while (readdir(dir) != NULL)
+		n++;
+	(void)closedir(dir);
+	return n;
+}
+
+/* However sessions end, the server keeps neither descriptors nor zombies. */
+static void
+test_leaves_nothing(void **state)
+{
+	static const char *const scripts[] = { LOOP DONE, "exit 1", "echo what",
+		LOOP "exit; done" };
+	struct daemon *d = *state;
+	size_t files, round = 0;
+	char path[64], request[32];
+	struct wire w, worker;
+	FILE *f;
+
+	daemon_set(d, "agents.idle_timeout=1ms");
+	wire_start(&w, d);
+	files = count_entries(d, "fd");
+	wire_ask(&w, "1 RULE SET a a agent", "1 OK");
+	for (; round < 12; round++) {
+		agent_rule(&w, d, "r", "j", scripts[round % 4]);
+		wire_ask(&w, "1 RULE OPTIONS r breaker=off on_crash=fail",
+		    "1 OK");
+		wire_sendf(&w, "1 SET j%zu now\n", round);
+		wire_expect(&w, "1 OK");
+		(void)snprintf(request, sizeof(request), "1 GET j%zu", round);
+		wire_until(&w, request,
+		    round % 4 == 0 ? "1 OK executed " : "1 OK failed ");
+		wire_open(&worker, d->port);
+		wire_send(&worker, "w AGENT ATTACH a\n");
+		wire_expect_start(&worker, "w OK ");
+		wire_close(&worker);
+	}
+	await_sessions(&w, 0);
+	while (count_entries(d, "fd") > files)
+		;
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children",
+	    (int)d->pid, (int)d->pid);
+	assert_non_null(f = fopen(path, "r"));
+	assert_int_equal(fgetc(f), EOF);
+	(void)fclose(f);
+	wire_stop(&w, d);
+}
+
 static void
 test_drain(void **state)
 {
@@ -934,17 +992,17 @@ static void
 test_example_in_python(void **state)
 {
 	struct daemon *d = *state;
-	char port[16], *path = realpath(example("worker.py"), NULL);
+	char port[16], *path;
 	struct service s = { 0 };
 	char host[] = "127.0.0.1", rule[] = "r";
-	char *argv[] = { path, host, port, rule, NULL };
+	char *argv[] = { NULL, host, port, rule, NULL };
 	struct wire w;
 
-	assert_non_null(path);
-	if (!service_exists("python3")) {
-		free(path);
+	if (!service_exists("python3"))
 		skip();
-	}
+	path = realpath(example("worker.py"), NULL);
+	assert_non_null(path);
+	argv[0] = path;
 	wire_start(&w, d);
 	(void)snprintf(port, sizeof(port), "%d", d->port);
 	wire_ask(&w, "1 RULE SET r j agent", "1 OK");
@@ -978,6 +1036,7 @@ main(void)
 		DAEMON_TEST(test_timeout_and_cancel),
 		DAEMON_TEST(test_rule_changes),
 		DAEMON_TEST(test_server_dies),
+		DAEMON_TEST(test_leaves_nothing),
 		DAEMON_TEST(test_drain),
 		DAEMON_TEST(test_namespaces),
 		DAEMON_TEST(test_example_in_shell),

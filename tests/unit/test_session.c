@@ -42,10 +42,22 @@ mono_ns(void)
 	return t.mono_ns;
 }
 
+static void
+drop(struct run **run)
+{
+	if (*run == NULL)
+		return;
+	rule_spec_unref((*run)->spec);
+	(*run)->spec = NULL;
+	run_free(*run);
+	*run = NULL;
+}
+
 static int
 on_start(void *ctx, struct run *launch)
 {
 	(void)ctx;
+	drop(&t.launch); /* of one that is not heard of again */
 	t.launch = launch;
 	t.stopped = -1;
 	return (int)t.n_started++;
@@ -163,17 +175,6 @@ begin(const char *words)
 	assert_non_null(t.crew);
 	crew_set_spec(t.crew, t.spec);
 	assert_non_null(t.all = sessions_new(&options, &t.err));
-}
-
-static void
-drop(struct run **run)
-{
-	if (*run == NULL)
-		return;
-	rule_spec_unref((*run)->spec);
-	(*run)->spec = NULL;
-	run_free(*run);
-	*run = NULL;
 }
 
 static int

@@ -46,11 +46,16 @@ struct sessions {
 	struct sessions_options o;
 	struct session_list alive, ended;
 	uint64_t last_id;
+	size_t n_stopping; /* of those alive */
 	struct waitq deadlines;
 	struct run *over; /* runs to be ended, their outcome set */
 	bool draining;
 	struct session_stats stats;
 };
+
+/* With max_sessions there, one that the server started and that has no work
+ * for so long makes room for another rule's. */
+#define CROWDED_NS NS_PER_S
 
 enum { COUNTED_NOT, COUNTED_SERVING, COUNTED_AWAY };
 
@@ -143,6 +148,8 @@ set_state(struct session *s, enum session_state state)
 {
 	if (s->state == SESSION_IDLE)
 		leave_idle(s);
+	s->all->n_stopping -= s->state == SESSION_STOPPING;
+	s->all->n_stopping += state == SESSION_STOPPING;
 	s->state = state;
 	if (state == SESSION_IDLE)
 		enter_idle(s);
@@ -187,15 +194,30 @@ is_stale(const struct session *s)
 			       : s->crew->spec != s->spec;
 }
 
-static int64_t
-idle_deadline(const struct session *s, int64_t now_ns)
+static bool
+is_crowded(const struct sessions *all)
 {
-	int64_t idle = after(now_ns, s->all->o.idle_timeout_ns);
-	int64_t old = after(s->born_mono_ns, s->all->o.max_lifespan_ns);
+	return all->alive.n - all->n_stopping >= all->o.max_sessions;
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t
+idle_deadline(const struct session *s)
+{
+	const struct sessions_options *o = &s->all->o;
+	int64_t ns = earlier(after(s->idle_mono_ns, o->idle_timeout_ns),
+	    after(s->born_mono_ns, o->max_lifespan_ns));
 
 	if (is_stale(s))
-		return now_ns;
-	return idle < old ? idle : old;
+		return s->idle_mono_ns;
+	if (s->spec != NULL && is_crowded(s->all))
+		ns = earlier(ns, after(s->idle_mono_ns, CROWDED_NS));
+	return ns;
 }
 
 /* --- beginning and ending --- */
@@ -236,6 +258,11 @@ join(struct session *s)
 	LOG_INFO("session_started", LOG_U64("session", s->id),
 	    LOG_STR("rule", s->crew->rule));
 	tell_spare(all);
+	if (!is_crowded(all))
+		return;
+	for (s = all->alive.first; s != NULL; s = s->next)
+		if (s->state == SESSION_IDLE)
+			set_deadline(s, idle_deadline(s));
 }
 
 static void
@@ -481,8 +508,9 @@ rest(struct session *s)
 		end(s, false);
 		return;
 	}
+	s->idle_mono_ns = now_ns;
 	set_state(s, SESSION_IDLE);
-	set_deadline(s, idle_deadline(s, now_ns));
+	set_deadline(s, idle_deadline(s));
 }
 
 static void
@@ -860,9 +888,12 @@ on_deadline(struct session *s, int64_t now_ns)
 	case SESSION_IDLE:
 		if (is_expired(s, now_ns))
 			s->why = SESSION_END_EXPIRED;
-		else if (!is_stale(s))
+		else if (now_ns - s->idle_mono_ns >= s->all->o.idle_timeout_ns)
 			s->why = SESSION_END_IDLE;
-		end(s, false);
+		if (now_ns >= idle_deadline(s))
+			end(s, false);
+		else /* there is room again */
+			set_deadline(s, idle_deadline(s));
 		break;
 	case SESSION_BUSY:
 		blame(s, "its execution did not end within its timeout");

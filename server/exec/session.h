@@ -6,7 +6,9 @@
  * the scheduler, through the callbacks of its options, and does no I/O.
  *
  * Bounds: max_sessions sessions of both kinds, one run for each, and the last
- * SESSIONS_KEPT that have ended. Main thread.
+ * SESSIONS_KEPT that have ended. When there are so many, those that the server
+ * started and that have no work are soon ended, for others to be started. Main
+ * thread.
  */
 #ifndef EXEC_SESSION_H
 #define EXEC_SESSION_H
@@ -67,7 +69,7 @@ struct session {
 
 	/* session.c's own. */
 	struct waitq_node deadline; /* what is due then goes by the state */
-	int64_t born_mono_ns;
+	int64_t born_mono_ns, idle_mono_ns;
 	enum run_outcome outcome; /* that its run will have; RUN_NONE: open */
 	enum session_end why;
 	uint8_t counted; /* how, in its crew */

@@ -659,6 +659,25 @@ test_concurrency(void **state)
 	wire_stop(&w, d);
 }
 
+/* Sessions without work make room for those of another rule. */
+static void
+test_takes_turns(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+
+	daemon_set(d, "agents.max_sessions=1");
+	wire_start(&w, d);
+	agent_rule(&w, d, "r", "j", LOOP DONE);
+	agent_rule(&w, d, "s", "k", LOOP DONE);
+	wire_ask(&w, "1 SET j now", "1 OK");
+	wire_until(&w, "1 GET j", "1 OK executed ");
+	wire_ask(&w, "1 SET k now", "1 OK");
+	wire_until(&w, "1 GET k", "1 OK executed ");
+	assert_string_equal(session_row(&w, 1, "state"), "stopped");
+	wire_stop(&w, d);
+}
+
 static void
 test_timeout_and_cancel(void **state)
 {
@@ -1033,6 +1052,7 @@ main(void)
 		DAEMON_TEST(test_garbage),
 		DAEMON_TEST(test_conversation),
 		DAEMON_TEST(test_concurrency),
+		DAEMON_TEST(test_takes_turns),
 		DAEMON_TEST(test_timeout_and_cancel),
 		DAEMON_TEST(test_rule_changes),
 		DAEMON_TEST(test_server_dies),

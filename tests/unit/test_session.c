@@ -462,6 +462,57 @@ starts_them_as_they_are_needed(void **state)
 	drop(&t.ended);
 }
 
+static struct session *
+start_one(uint64_t id)
+{
+	submit(id);
+	tell(AGENT_STARTED, 0, RUN_EXIT_NONE);
+	tell(AGENT_SPOKE, 0, RUN_EXIT_NONE);
+	return t.launch->owner;
+}
+
+/* All that there may be: one without work makes room. */
+static void
+makes_room_for_others(void **state)
+{
+	struct rule_spec *spec;
+	struct crew *other;
+	struct session *s;
+
+	(void)state;
+	begin("program");
+	assert_non_null(spec = parse(""));
+	assert_non_null(other = crew_get(&t.crews, "other", spec));
+	crew_set_spec(other, spec);
+	s = start_one(1);
+	tell(AGENT_DONE, 1, 0);
+	run_tell_recorded(t.ended);
+	drop(&t.ended);
+	assert_int_equal(sessions_wake_ns(t.all), t.mono_ns + 300 * S);
+	assert_non_null(
+	    sessions_attach(t.all, other, CONN(0), slice_str("w"), "", &t.err));
+	assert_int_equal(sessions_wake_ns(t.all), t.mono_ns + S);
+	tick(S - 1);
+	assert_string_equal(session_state_word(s), "idle");
+	tick(1);
+	assert_int_equal(t.stopped, AGENT_END);
+	assert_false(t.closed[0]); /* one that attached itself stays */
+	tell(AGENT_ENDED, 0, 0);
+	expect_crew(0, 0, 1);
+	expect_state(1, "stopped");
+	/* Or there is room by itself. */
+	s = start_one(2);
+	tell(AGENT_DONE, 2, 0);
+	run_tell_recorded(t.ended);
+	drop(&t.ended);
+	session_lost((struct session *)(uintptr_t)sessions_find(t.all, 2));
+	tick(S);
+	assert_string_equal(session_state_word(s), "idle");
+	assert_int_equal(sessions_wake_ns(t.all), t.mono_ns + 299 * S);
+	crew_unref(other);
+	rule_spec_unref(spec);
+}
+
 static void
 a_silent_one_is_a_zombie(void **state)
 {
@@ -483,15 +534,6 @@ a_silent_one_is_a_zombie(void **state)
 	expect_state(1, "error");
 	assert_int_equal(sessions_stats(t.all)->zombies, 1);
 	expect_crew(0, 0, 2);
-}
-
-static struct session *
-start_one(uint64_t id)
-{
-	submit(id);
-	tell(AGENT_STARTED, 0, RUN_EXIT_NONE);
-	tell(AGENT_SPOKE, 0, RUN_EXIT_NONE);
-	return t.launch->owner;
 }
 
 static void
@@ -629,6 +671,7 @@ main(void)
 		TEST(one_that_does_not_read_is_given_up),
 		TEST(idle_and_old_ones_end),
 		TEST(starts_them_as_they_are_needed),
+		TEST(makes_room_for_others),
 		TEST(a_silent_one_is_a_zombie),
 		TEST(ends_harder_and_harder),
 		TEST(a_timeout_ends_both),

@@ -602,12 +602,14 @@ sessions_submit(struct sessions *all, struct run *run)
 		if (give(s, run))
 			return true;
 	}
-	if (!crew->starts || all->alive.n >= all->o.max_sessions)
+	if (!crew->starts)
 		return false;
 	if (crew->idle != NULL) { /* it makes room: then the run comes again */
 		end(crew->idle, false);
 		return false;
 	}
+	if (all->alive.n >= all->o.max_sessions)
+		return false;
 	begin(all, run);
 	return true;
 }

@@ -659,6 +659,29 @@ stale_ones_end(void **state)
 	rule_spec_unref(changed);
 }
 
+/* What matched the rule as it was finds all places taken by one that serves the
+ * rule as it is: that one makes room. */
+static void
+idle_ones_make_room(void **state)
+{
+	struct rule_spec *changed;
+
+	(void)state;
+	begin("program");
+	submit(1);
+	(void)start_one(2);
+	tell(AGENT_DONE, 2, 0);
+	run_tell_recorded(t.ended);
+	drop(&t.ended);
+	expect_crew(2, 0, 0);
+	changed = t.spec;
+	assert_non_null(t.spec = parse("before"));
+	refuse(3);
+	assert_int_equal(t.stopped, AGENT_END);
+	expect_crew(1, 1, 0);
+	rule_spec_unref(changed);
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, end)
 
 int
@@ -678,6 +701,7 @@ main(void)
 		TEST(stops_when_told_to),
 		TEST(drains),
 		TEST(stale_ones_end),
+		TEST(idle_ones_make_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,19 +16,29 @@ schedule_polls(struct monitor *m)
 }
 
 /* A poll goes on: samples have been taken; alerts from them, history of both,
- * events. */
+ * events. False: there is more. */
+static bool
+poll_step(struct monitor *m)
+{
+	if (m->conditions.running) {
+		if (!conditions_step(&m->conditions, m->server))
+			return false;
+		rollup_task_poll(&m->history);
+		m->told = (struct watch_walk){ 0 };
+	}
+	return watch_health(m->server, &m->told);
+}
+
 static void
 on_poll_slice(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct monitor *m = w->data;
 
 	(void)revents;
-	if (!conditions_step(&m->conditions, m->server)) {
+	if (!poll_step(m)) {
 		ev_timer_start(loop, &m->poll_slice);
 		return;
 	}
-	rollup_task_poll(&m->history);
-	watch_health(m->server);
 	task_end(&m->tasks[TASK_HEALTH_POLL], false);
 	schedule_polls(m);
 }
@@ -38,7 +48,7 @@ on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct monitor *m = w->data;
 
-	if (m->conditions.running)
+	if (m->tasks[TASK_HEALTH_POLL].running)
 		return; /* the last one still goes on */
 	task_begin(&m->tasks[TASK_HEALTH_POLL]);
 	probing_poll(m->server);

@@ -34,6 +34,7 @@
 #include "rollup_task.h"
 #include "sched.h"
 #include "system.h"
+#include "watch.h"
 
 struct server;
 
@@ -49,6 +50,7 @@ struct monitor {
 	struct probing probing;
 	struct alerts *alerts;
 	struct conditions conditions;
+	struct watch_walk told; /* of this poll */
 };
 
 void monitor_init(struct monitor *m, struct server *s);

@@ -295,13 +295,14 @@ agent_visible(const struct conn *c, struct slice subject)
 		rule == NULL ? slice_of("", 0) : rule_pattern(rule));
 }
 
-static void
-watch_agents(struct server *s)
+/* At most so many more rules; returns how much may still follow. */
+static int
+watch_agents(struct server *s, struct watch_walk *at, int left)
 {
 	struct rules *rules = store_rules(s->store);
 
-	for (uint32_t i = 1; i < rules->n_slots; i++) {
-		const struct rule *rule = rules_by_slot(rules, i);
+	for (; left > 0 && at->rule < rules->n_slots; at->rule++, left--) {
+		const struct rule *rule = rules_by_slot(rules, at->rule);
 		struct buf *row;
 
 		if (rule == NULL)
@@ -311,6 +312,7 @@ watch_agents(struct server *s)
 		agents_put_words(row, s, rule);
 		watch_end(s, rule_id(rule), agent_visible);
 	}
+	return left;
 }
 
 static bool
@@ -324,27 +326,29 @@ watched_visible(const struct conn *c, struct slice subject)
 			 : integration_visible(s, c->token, i);
 }
 
-static void
-watch_integrations(struct server *s)
+static int
+watch_integrations(struct server *s, struct watch_walk *at, int left)
 {
-	const struct integration *i;
-	uint32_t slot = 0;
+	const struct integrations *all = s->monitor.integrations;
 
-	while (
-	    (i = integrations_next(s->monitor.integrations, &slot)) != NULL) {
-		struct buf *row = watch_begin(s, WATCH_HEALTH);
+	for (; left > 0; left--) {
+		const struct integration *i =
+		    integrations_next(all, &at->integration);
+		struct buf *row;
 
+		if (i == NULL)
+			break;
+		row = watch_begin(s, WATCH_HEALTH);
 		reply_str(row, "integration");
 		integration_put_words(row, s, i);
 		watch_end(s, integration_id(i), watched_visible);
 	}
+	return left;
 }
 
-void
-watch_health(struct server *s)
+static void
+watch_sections(struct server *s)
 {
-	if (!watch_wanted(s, WATCH_HEALTH))
-		return;
 	for (int i = 0; i < HEALTH_SECTION_COUNT; i++) {
 		enum health_section section = (enum health_section)i;
 		struct slice word = slice_str(health_section_word(section));
@@ -354,8 +358,21 @@ watch_health(struct server *s)
 		reply_str(row, health_status_word(health_of(s, section)));
 		watch_end(s, word, everybody);
 	}
-	watch_agents(s);
-	watch_integrations(s);
+}
+
+bool
+watch_health(struct server *s, struct watch_walk *at)
+{
+	int left;
+
+	if (!watch_wanted(s, WATCH_HEALTH))
+		return true;
+	if (at->rule == 0) {
+		watch_sections(s);
+		at->rule = 1;
+	}
+	left = watch_agents(s, at, WATCH_HEALTH_SLICE);
+	return watch_integrations(s, at, left) > 0;
 }
 
 static watch_visible_cb *

@@ -24,6 +24,8 @@ struct server;
 struct watch;
 
 #define WATCHES_PER_CONN 64
+/* Rules and integrations. */
+#define WATCH_HEALTH_SLICE 256
 
 struct watches {
 	struct watch *first[WATCH_TOPIC_COUNT];
@@ -65,7 +67,13 @@ bool alert_visible(const struct conn *c, const struct alert *a);
 /* A breaker is in another state now. */
 void watch_breaker(struct server *s, const char *breaker,
     enum breaker_state state);
-/* The status of each part and of each agent, on a poll. */
-void watch_health(struct server *s);
+/* The status of each part, of each agent and of each integration, on a poll: a
+ * slice at a time, so that others get their turn. Call it again with the same
+ * `at`, zeroed at first, until it returns true. Who begins to watch in between
+ * is told the rest. */
+struct watch_walk {
+	uint32_t rule, integration; /* slots: where the next slice begins */
+};
+bool watch_health(struct server *s, struct watch_walk *at);
 
 #endif

@@ -239,6 +239,38 @@ test_health(void **state)
 	wire_stop(&w, d);
 }
 
+/* Each poll tells of all of them, however many there are. */
+static void
+test_health_of_many(void **state)
+{
+	enum { RULES = 700, INTEGRATIONS = 300 };
+	struct daemon *d = *state;
+	int agents = 0, integrations = 0;
+	const char *line;
+	struct wire w;
+
+	daemon_set(d, "health.polling_interval=100ms");
+	wire_start(&w, d);
+	for (int i = 0; i < RULES; i++) {
+		wire_sendf(&w, "r RULE SET r%d j. shell true\n", i);
+		wire_expect(&w, "r OK");
+	}
+	for (int i = 0; i < INTEGRATIONS; i++) {
+		wire_sendf(&w, "i INTEGRATION SET i%d exec true\n", i);
+		wire_expect(&w, "i OK");
+	}
+	wire_ask(&w, "h WATCH health", "h OK");
+	while (strstr(wire_line(&w), " system ") == NULL)
+		;
+	while (strstr(line = wire_line(&w), " system ") == NULL) {
+		agents += strstr(line, " agent r") != NULL;
+		integrations += strstr(line, " integration i") != NULL;
+	}
+	assert_int_equal(agents, RULES);
+	assert_int_equal(integrations, INTEGRATIONS);
+	wire_stop(&w, d);
+}
+
 int
 main(void)
 {
@@ -250,6 +282,7 @@ main(void)
 		DAEMON_TEST(test_not_within_a_list),
 		DAEMON_TEST(test_slow_reader),
 		DAEMON_TEST(test_health),
+		DAEMON_TEST(test_health_of_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

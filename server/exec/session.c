@@ -12,17 +12,17 @@
 #include "tstamp.h"
 
 /*
- *	 start               spoke                submit
- *	-------> CONNECTING -------+    +----------------------+
- *	         has its first run |    |                      v
- *	 attach                    |   IDLE <--------------- BUSY
- *	---------------------------+--->|   done, recorded     |
- *	                                |                      | timeout,
- *CANCEL, too long, too old, |                      | STOP FORCE STOP, stale v v
- *	                             STOPPING <----------------+
- *	                                |  ends, or is killed in the end
- *	                                v
- *	                          STOPPED, ERROR
+ * From state to state:
+ *
+ *	(start)     CONNECTING      with the run it was started for
+ *	(attach)    IDLE
+ *	CONNECTING  BUSY            it spoke: the run is sent
+ *	CONNECTING  STOPPING        it is silent, the run cancelled, or STOP
+ *	IDLE        BUSY            a run is submitted
+ *	IDLE        STOPPING        without work for too long, too old, or STOP
+ *	BUSY        IDLE            done, and that is recorded
+ *	BUSY        STOPPING        time-out, CANCEL, or STOP FORCE
+ *	STOPPING    STOPPED, ERROR  it has ended, or was killed in the end
  *
  * An attached session stops by losing its connection, which takes no time: it
  * is never in STOPPING. From every state a session may be gone by itself.

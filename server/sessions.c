@@ -38,6 +38,15 @@ stop_agent(void *ctx, unsigned agent, enum agent_stop how)
 	processor_agent_stop(s->processor, agent, how);
 }
 
+/* The rule may have another pattern now than when it attached. */
+static bool
+may_have(void *ctx, const struct conn *conn, const char *job)
+{
+	(void)ctx;
+	return conn->token == NULL ||
+	    auth_allows_name(conn->token, slice_str(job));
+}
+
 static struct buf *
 event_of_conn(void *ctx, struct conn *conn)
 {
@@ -167,6 +176,7 @@ server_open_sessions(struct server *s, struct err *e)
 		.send = send_to_agent,
 		.answer = answer_agent,
 		.stop = stop_agent,
+		.may_have = may_have,
 		.event = event_of_conn,
 		.close = close_conn,
 		.run_event = tell_run_event,

@@ -589,6 +589,22 @@ begin(struct sessions *all, struct run *run)
 	join(s);
 }
 
+/* Whether an idle session may have a run. One whose rule has come to take on
+ * what its token does not reach goes. */
+static bool
+suits(struct session *s, const struct run *run)
+{
+	struct sessions_options *o = &s->all->o;
+
+	if (s->spec != NULL)
+		return s->spec == run->spec;
+	if (o->may_have(o->ctx, s->conn, run->job))
+		return true;
+	blame(s, "its token does not reach what its rule takes on");
+	end(s, false);
+	return false;
+}
+
 bool
 sessions_submit(struct sessions *all, struct run *run)
 {
@@ -597,9 +613,7 @@ sessions_submit(struct sessions *all, struct run *run)
 
 	for (s = crew->idle; s != NULL; s = next) {
 		next = s->next_idle;
-		if (s->spec != NULL && s->spec != run->spec)
-			continue;
-		if (give(s, run))
+		if (suits(s, run) && give(s, run))
 			return true;
 	}
 	if (!crew->starts)

@@ -91,8 +91,10 @@ struct sessions_options {
 	void (*answer)(void *ctx, unsigned agent);
 	void (*stop)(void *ctx, unsigned agent, enum agent_stop how);
 
-	/* For attached ones: where to append a line (NULL: it reads too
-	 * slowly), and to close, at once or when all before is sent. */
+	/* For attached ones: whether it may know of the job, where to append a
+	 * line (NULL: it reads too slowly), and to close, at once or when all
+	 * before is sent. */
+	bool (*may_have)(void *ctx, const struct conn *conn, const char *job);
 	struct buf *(*event)(void *ctx, struct conn *conn);
 	void (*close)(void *ctx, struct conn *conn, bool now);
 

@@ -985,6 +985,37 @@ example(const char *name)
 	return path;
 }
 
+/* A worker is not given a job that its token does not reach, which its rule has
+ * come to take on. */
+static void
+test_rule_outgrows_token(void **state)
+{
+	struct daemon *d = *state;
+	struct wire root, team;
+
+	write_tokens(d, "team.");
+	daemon_set(d, "controller.auth_file=tokens");
+	daemon_start(d);
+	open_as(&root, d, "rootsecret");
+	wire_ask(&root, "1 RULE SET team.r team. agent", "1 OK");
+	open_as(&team, d, "teamsecret");
+	wire_ask(&team, "1 AGENT ATTACH team.r", "1 OK 1");
+	wire_ask(&root, "1 RULE SET team.r \"\" agent", "1 OK");
+	wire_ask(&root, "1 SET team.j now", "1 OK");
+	wire_expect_start(&team, "1 RUN 1 team.j ");
+	wire_ask(&root, "1 SET other.j now PAYLOAD private", "1 OK");
+	wire_ask(&team, "1 DONE 1 0", "1 OK");
+	wire_expect_end(&team);
+	assert_string_equal(session_row(&root, 1, "state"), "error");
+	assert_string_equal(wire_row(&root, "1 INFO other.j", "hold"),
+	    "session");
+	wire_ask(&root, "2 AGENT ATTACH team.r", "2 OK 2");
+	wire_expect_start(&root, "2 RUN 2 other.j ");
+	wire_close(&team);
+	wire_close(&root);
+	daemon_stop(d);
+}
+
 static void
 test_example_in_shell(void **state)
 {
@@ -1059,6 +1090,7 @@ main(void)
 		DAEMON_TEST(test_leaves_nothing),
 		DAEMON_TEST(test_drain),
 		DAEMON_TEST(test_namespaces),
+		DAEMON_TEST(test_rule_outgrows_token),
 		DAEMON_TEST(test_example_in_shell),
 		DAEMON_TEST(test_example_in_python),
 	};

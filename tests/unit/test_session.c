@@ -30,7 +30,8 @@ static struct {
 	char sent[256];	    /* to that one */
 	int stopped;	    /* how it was told to end last; -1: not */
 	unsigned n_started, n_answers;
-	bool deaf; /* no event can be sent */
+	bool deaf;    /* no event can be sent */
+	bool foreign; /* no session may know of a job */
 	struct run *ended;
 	uint64_t began; /* the last execution told to have begun */
 	struct err err;
@@ -92,6 +93,15 @@ on_stop(void *ctx, unsigned agent, enum agent_stop how)
 	t.stopped = (int)how;
 }
 
+static bool
+may_have(void *ctx, const struct conn *conn, const char *job)
+{
+	(void)ctx;
+	(void)conn;
+	assert_string_equal(job, "job");
+	return !t.foreign;
+}
+
 static struct buf *
 on_event(void *ctx, struct conn *conn)
 {
@@ -143,6 +153,7 @@ static const struct sessions_options options = {
 	.send = on_send,
 	.answer = on_answer,
 	.stop = on_stop,
+	.may_have = may_have,
 	.event = on_event,
 	.close = on_close,
 	.run_event = on_run_event,
@@ -391,6 +402,19 @@ one_that_does_not_read_is_given_up(void **state)
 	t.deaf = true;
 	refuse(1);
 	assert_true(t.closed[0] && t.at_once[0]);
+	expect_state(1, "error");
+	expect_crew(0, 0, 2);
+}
+
+static void
+one_that_may_not_have_it_goes(void **state)
+{
+	(void)state;
+	begin("");
+	(void)attach(0);
+	t.foreign = true;
+	refuse(1);
+	assert_true(t.closed[0] && !t.at_once[0]);
 	expect_state(1, "error");
 	expect_crew(0, 0, 2);
 }
@@ -692,6 +716,7 @@ main(void)
 		TEST(the_number_is_bounded),
 		TEST(a_lost_one_loses_its_run),
 		TEST(one_that_does_not_read_is_given_up),
+		TEST(one_that_may_not_have_it_goes),
 		TEST(idle_and_old_ones_end),
 		TEST(starts_them_as_they_are_needed),
 		TEST(makes_room_for_others),

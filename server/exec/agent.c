@@ -1,6 +1,7 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,6 +33,16 @@ fail(struct agent *a)
 {
 	a->failed = true;
 	child_stop(&a->child, true);
+}
+
+/* It may be about to end by itself, and then that tells more than this. */
+static void
+cut_off(struct agent *a, const char *why)
+{
+	if (a->cut_off == NULL)
+		a->cut_off = why;
+	if (a->execution_id != 0)
+		child_stop(&a->child, true);
 }
 
 static void
@@ -69,8 +80,9 @@ flush(struct agent *a)
 		}
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1) { /* it reads no more: most likely it ends */
+		if (n == -1) {
 			close_input(a);
+			cut_off(a, "it has closed its input");
 			return;
 		}
 		a->sent += (size_t)n;
@@ -214,6 +226,10 @@ on_said(struct child *c, const char *bytes, size_t n)
 
 	if (a->failed)
 		return;
+	if (n == 0) {
+		cut_off(a, "it has closed its output");
+		return;
+	}
 	buf_add(&a->in, bytes, n);
 	if (a->in.failed) {
 		(void)run_explain(a->launch, "out of memory");
@@ -247,7 +263,10 @@ on_ended(struct child *c, int exit, int signal)
 	struct run *launch = a->launch;
 
 	launch->exit = exit == CHILD_EXIT_UNKNOWN ? RUN_EXIT_NONE : exit;
-	if (launch->reason[0] == '\0' && exit != 0)
+	if (a->cut_off != NULL && signal == SIGKILL &&
+	    launch->reason[0] == '\0')
+		(void)run_explain(launch, "%s", a->cut_off);
+	else if (launch->reason[0] == '\0' && exit != 0)
 		program_explain(launch, c, signal);
 	end(a);
 }
@@ -287,6 +306,7 @@ agent_begin(struct agent *a, struct run *launch)
 	a->launch = launch;
 	a->execution_id = 0;
 	a->spoke = a->answering = a->failed = false;
+	a->cut_off = NULL;
 	launch->exit = RUN_EXIT_NONE;
 	if (start(a) == -1) {
 		end(a);
@@ -302,9 +322,8 @@ agent_run(struct agent *a, uint64_t execution_id, struct slice line)
 	if (a->launch == NULL || a->failed)
 		return;
 	a->execution_id = execution_id;
-	if (a->child.input == -1) {
-		(void)run_explain(a->launch, "it has closed its input");
-		fail(a);
+	if (a->cut_off != NULL) {
+		child_stop(&a->child, true);
 		return;
 	}
 	buf_add_slice(&a->out, line);

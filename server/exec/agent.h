@@ -37,6 +37,8 @@ struct agent {
 	bool spoke;
 	bool answering; /* until then it is not listened to */
 	bool failed;	/* killed; what it says does not count any more */
+	/* It can hear or say nothing any more: why. NULL: it can. */
+	const char *cut_off;
 };
 
 /* Replies that it may leave unread. */

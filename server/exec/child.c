@@ -50,8 +50,11 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (!pipe_read(c, (enum output_stream)(w - c->io), READ_MAX))
-		pipe_close(c, w);
+	if (pipe_read(c, (enum output_stream)(w - c->io), READ_MAX))
+		return;
+	pipe_close(c, w);
+	if (w == &c->io[OUTPUT_STDOUT] && c->said != NULL)
+		c->said(c, NULL, 0);
 }
 
 /* Read what is there now and no more, however fast somebody goes on

@@ -34,8 +34,8 @@ struct child {
 	size_t max_output;		       /* bytes kept of each */
 	struct cgroup *cgroup; /* of its own, or NULL; owned once started */
 	bool talks; /* it gets a pipe as its standard input: see `input` */
-	/* Given what it writes to its standard output, in place of output[0];
-	 * or NULL. */
+	/* Given what it writes to its standard output, in place of output[0],
+	 * and nothing when it has closed that; or NULL. */
 	void (*said)(struct child *c, const char *bytes, size_t n);
 	/* Called once after a start that succeeded. The child is reaped and
 	 * everything is closed but its cgroup, which ends when this returns;

@@ -598,6 +598,33 @@ test_garbage(void **state)
 }
 
 /* What a started session may say, and what it is answered. */
+/* One that lives on, but can hear or say nothing any more. */
+static void
+test_half_closed(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+
+	wire_start(&w, d);
+	agent_rule(&w, d, "out", "out", LOOP "exec 1>&-; sleep 1000; done");
+	agent_rule(&w, d, "in", "in",
+	    LOOP "echo $id DONE $e 0; read -r ok; exec 0<&-; "
+		 "echo closed >file; sleep 1000; done");
+	wire_ask(&w, "1 RULE OPTIONS out on_crash=fail", "1 OK");
+	wire_ask(&w, "1 RULE OPTIONS in on_crash=fail", "1 OK");
+	wire_ask(&w, "1 SET out now", "1 OK");
+	await_info(&w, "out", "last_outcome", "lost");
+	assert_string_equal(session_row(&w, 1, "error"),
+	    "\"it has closed its output\"");
+	wire_ask(&w, "1 SET in1 now", "1 OK");
+	daemon_wait_lines(d, "file", 1);
+	wire_ask(&w, "1 SET in2 now", "1 OK");
+	await_info(&w, "in2", "last_outcome", "lost");
+	assert_string_equal(session_row(&w, 2, "error"),
+	    "\"it has closed its input\"");
+	wire_stop(&w, d);
+}
+
 static void
 test_conversation(void **state)
 {
@@ -1081,6 +1108,7 @@ main(void)
 		DAEMON_TEST(test_stop),
 		DAEMON_TEST(test_cleanup),
 		DAEMON_TEST(test_garbage),
+		DAEMON_TEST(test_half_closed),
 		DAEMON_TEST(test_conversation),
 		DAEMON_TEST(test_concurrency),
 		DAEMON_TEST(test_takes_turns),

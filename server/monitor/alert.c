@@ -123,8 +123,8 @@ alerts_begin(struct alerts *s)
 		}
 }
 
-static bool
-beyond(enum alert_condition condition, double value, double limit)
+bool
+alert_is_beyond(enum alert_condition condition, double value, double limit)
 {
 	return alert_conditions[condition].below ? value < limit
 						 : value > limit;
@@ -139,7 +139,7 @@ is_amiss(const struct alerts *s, enum alert_condition condition, double value,
 		const struct limit *limit = &s->limit[condition][i];
 
 		if (limit->used &&
-		    beyond(condition, value,
+		    alert_is_beyond(condition, value,
 			mark ? limit->mark : limit->threshold))
 			return true;
 	}
@@ -180,7 +180,8 @@ step_level(const struct alert *a, struct alert_level *level,
 	const struct alerts *s = a->owner;
 	const struct config *c = s->options.config;
 	double edge = level->on ? limit->mark : limit->threshold;
-	bool over = a->poll == s->poll && beyond(a->condition, a->judged, edge);
+	bool over = a->poll == s->poll &&
+	    alert_is_beyond(a->condition, a->judged, edge);
 
 	if (over == level->on) {
 		level->streak = 0;

@@ -70,6 +70,9 @@ struct alerts {
 
 /* alert.c */
 
+/* Whether it is on the wrong side of a threshold. */
+bool alert_is_beyond(enum alert_condition condition, double value,
+    double limit);
 /* Into the log, and to who wants to know. */
 void alert_tell(const struct alert *a, enum alert_event event);
 

@@ -66,10 +66,15 @@ stored(double v)
 					     : (uint64_t)llround(v * ONE);
 }
 
+/* With its unit, and no more places than anybody reads: a share has four. */
 static void
-put_number(struct buf *out, double v)
+put_number(struct buf *out, double v, const char *unit)
 {
-	buf_add_decimal(out, stored(v), 4);
+	if (unit[0] == '\0')
+		buf_add_decimal(out, stored(v), 4);
+	else
+		buf_add_decimal(out, stored(v) / 100, 2);
+	buf_add_str(out, unit);
 }
 
 static bool
@@ -84,18 +89,21 @@ is_measured(enum alert_condition condition)
 void
 alert_put_message(struct buf *out, const struct alert *a)
 {
+	const struct condition *c = &alert_conditions[a->condition];
+
 	if (a->cleared_ns != 0)
 		buf_add_str(out, "cleared: ");
-	buf_add_str(out, alert_conditions[a->condition].what);
+	buf_add_str(out, c->what);
 	if (!is_measured(a->condition))
 		return;
 	buf_add_str(out, " is ");
-	put_number(out, a->value);
-	buf_add_str(out, alert_conditions[a->condition].unit);
+	put_number(out, a->value, c->unit);
+	/* A lower level may be on although it is back within the margin. */
 	buf_add_str(out,
-	    alert_conditions[a->condition].below ? ", under " : ", over ");
-	put_number(out, a->threshold);
-	buf_add_str(out, alert_conditions[a->condition].unit);
+	    alert_is_beyond(a->condition, a->value, a->threshold) ? ", "
+								  : ", was ");
+	buf_add_str(out, c->below ? "under " : "over ");
+	put_number(out, a->threshold, c->unit);
 }
 
 void

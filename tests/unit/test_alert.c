@@ -278,6 +278,20 @@ the_highest_severity_counts(void **state)
 }
 
 static void
+messages_tell_what_holds(void **state)
+{
+	(void)state;
+	polls(2, 250);
+	polls(3, 95); /* no longer critical; within the margin of a warning */
+	expect_list(false, "1 warning queue 0");
+	expect_message(1,
+	    "the number of due jobs that wait is 95, was over 100");
+	for (int i = 0; i < 2; i++)
+		poll_source(CONDITION_cpu, "", 98.98765);
+	expect_message(2, "processor use is 98.98 %, over 90 %");
+}
+
+static void
 levels_need_no_order(void **state)
 {
 	(void)state;
@@ -618,6 +632,7 @@ main(void)
 		ALERT_TEST(what_is_not_judged_is_not_amiss),
 		ALERT_TEST(flapping_is_damped),
 		ALERT_TEST(the_highest_severity_counts),
+		ALERT_TEST(messages_tell_what_holds),
 		ALERT_TEST(levels_need_no_order),
 		ALERT_TEST(below),
 		ALERT_TEST(one_per_condition_and_source),

@@ -1083,10 +1083,10 @@ test_example_in_python(void **state)
 	wire_start(&w, d);
 	(void)snprintf(port, sizeof(port), "%d", d->port);
 	wire_ask(&w, "1 RULE SET r j agent", "1 OK");
-	wire_ask(&w, "1 SET j now PAYLOAD \"a b\"", "1 OK");
+	wire_ask(&w, "1 SET j's#1 now PAYLOAD \"a b\"", "1 OK");
 	service_start(&s, argv, "RUN");
-	wire_until(&w, "1 GET j", "1 OK executed ");
-	assert_string_equal(wire_row(&w, "1 OUTPUT j", "stdout"), "j");
+	wire_until(&w, "1 GET j's#1", "1 OK executed ");
+	assert_string_equal(wire_row(&w, "1 OUTPUT j's#1", "stdout"), "j's#1");
 	service_kill(&s);
 	await_sessions(&w, 0);
 	free(path);

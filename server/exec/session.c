@@ -1,361 +1,13 @@
-#include "session.h"
+#include "session_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
 #include "os.h"
 #include "reply.h"
 #include "request.h"
 #include "store.h"
-#include "tstamp.h"
-
-/*
- * From state to state:
- *
- *	(start)     CONNECTING      with the run it was started for
- *	(attach)    IDLE
- *	CONNECTING  BUSY            it spoke: the run is sent
- *	CONNECTING  STOPPING        it is silent, the run cancelled, or STOP
- *	IDLE        BUSY            a run is submitted
- *	IDLE        STOPPING        without work for too long, too old, or STOP
- *	BUSY        IDLE            done, and that is recorded
- *	BUSY        STOPPING        time-out, CANCEL, or STOP FORCE
- *	STOPPING    STOPPED, ERROR  it has ended, or was killed in the end
- *
- * An attached session stops by losing its connection, which takes no time: it
- * is never in STOPPING. From every state a session may be gone by itself.
- *
- * Invariants:
- *  1. Idle sessions stand in crew->idle, no others.
- *  2. A crew's n_serving counts its sessions that are idle or have a run,
- *     n_away those that live besides: see account().
- *  3. In CONNECTING a session has a run that has not been sent.
- *  4. Whoever ends a run does so last, for the scheduler may then give the
- *     next one to any session, this one too. What ends in the middle of
- *     something, the scheduler's or a connection's, ends in sessions_tick.
- */
-
-struct session_list {
-	struct session *first, *last;
-	size_t n;
-};
-
-struct sessions {
-	struct sessions_options o;
-	struct session_list alive, ended;
-	uint64_t last_id;
-	size_t n_stopping; /* of those alive */
-	struct waitq deadlines;
-	struct run *over; /* runs to be ended, their outcome set */
-	bool draining;
-	struct session_stats stats;
-};
-
-/* With max_sessions there, one that the server started and that has no work
- * for so long makes room for another rule's. */
-#define CROWDED_NS NS_PER_S
-
-enum { COUNTED_NOT, COUNTED_SERVING, COUNTED_AWAY };
-
-static const char *const state_words[] = {
-	[SESSION_CONNECTING] = "connecting",
-	[SESSION_IDLE] = "idle",
-	[SESSION_BUSY] = "busy",
-	[SESSION_STOPPING] = "stopping",
-	[SESSION_STOPPED] = "stopped",
-	[SESSION_ERROR] = "error",
-};
-
-/* --- what others know of a session --- */
-
-static void
-list_append(struct session_list *list, struct session *s)
-{
-	s->prev = list->last;
-	s->next = NULL;
-	if (s->prev != NULL)
-		s->prev->next = s;
-	else
-		list->first = s;
-	list->last = s;
-	list->n++;
-}
-
-static void
-list_take(struct session_list *list, struct session *s)
-{
-	if (s->prev != NULL)
-		s->prev->next = s->next;
-	else
-		list->first = s->next;
-	if (s->next != NULL)
-		s->next->prev = s->prev;
-	else
-		list->last = s->prev;
-	list->n--;
-}
-
-static void
-enter_idle(struct session *s)
-{
-	s->prev_idle = NULL;
-	s->next_idle = s->crew->idle;
-	if (s->next_idle != NULL)
-		s->next_idle->prev_idle = s;
-	s->crew->idle = s;
-}
-
-static void
-leave_idle(struct session *s)
-{
-	if (s->prev_idle != NULL)
-		s->prev_idle->next_idle = s->next_idle;
-	else
-		s->crew->idle = s->next_idle;
-	if (s->next_idle != NULL)
-		s->next_idle->prev_idle = s->prev_idle;
-}
-
-static uint8_t
-how_counted(const struct session *s)
-{
-	if (s->state == SESSION_STOPPED || s->state == SESSION_ERROR)
-		return COUNTED_NOT;
-	return s->run != NULL || s->state == SESSION_IDLE ? COUNTED_SERVING
-							  : COUNTED_AWAY;
-}
-
-/* Keep the numbers of the crew true. */
-static void
-account(struct session *s)
-{
-	uint8_t now = how_counted(s), before = s->counted;
-
-	if (now == before)
-		return;
-	s->counted = now;
-	s->crew->n_serving += now == COUNTED_SERVING;
-	s->crew->n_serving -= before == COUNTED_SERVING;
-	s->crew->n_away += now == COUNTED_AWAY;
-	s->crew->n_away -= before == COUNTED_AWAY;
-	s->all->o.room(s->all->o.ctx, s->crew);
-}
-
-static void
-set_state(struct session *s, enum session_state state)
-{
-	if (s->state == SESSION_IDLE)
-		leave_idle(s);
-	s->all->n_stopping -= s->state == SESSION_STOPPING;
-	s->all->n_stopping += state == SESSION_STOPPING;
-	s->state = state;
-	if (state == SESSION_IDLE)
-		enter_idle(s);
-	account(s);
-}
-
-static void
-tell_spare(struct sessions *all)
-{
-	all->o.spare(all->o.ctx,
-	    (int64_t)all->o.max_sessions - (int64_t)all->alive.n);
-}
-
-/* --- time --- */
-
-static int64_t
-after(int64_t from_ns, int64_t ns)
-{
-	return ns > INT64_MAX - from_ns ? INT64_MAX : from_ns + ns;
-}
-
-static void
-set_deadline(struct session *s, int64_t at_ns)
-{
-	waitq_remove(&s->deadline);
-	if (at_ns != SESSION_NEVER)
-		waitq_add(&s->all->deadlines, &s->deadline, at_ns, s->id);
-}
-
-static bool
-is_expired(const struct session *s, int64_t now_ns)
-{
-	return now_ns >= after(s->born_mono_ns, s->all->o.max_lifespan_ns);
-}
-
-/* Whether its rule is no longer what it was when the session began. It may
- * still serve executions that matched the rule before. */
-static bool
-is_stale(const struct session *s)
-{
-	return s->spec == NULL ? s->crew->spec == NULL
-			       : s->crew->spec != s->spec;
-}
-
-static bool
-is_crowded(const struct sessions *all)
-{
-	return all->alive.n - all->n_stopping >= all->o.max_sessions;
-}
-
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-static int64_t
-idle_deadline(const struct session *s)
-{
-	const struct sessions_options *o = &s->all->o;
-	int64_t ns = earlier(after(s->idle_mono_ns, o->idle_timeout_ns),
-	    after(s->born_mono_ns, o->max_lifespan_ns));
-
-	if (is_stale(s))
-		return s->idle_mono_ns;
-	if (s->spec != NULL && is_crowded(s->all))
-		ns = earlier(ns, after(s->idle_mono_ns, CROWDED_NS));
-	return ns;
-}
-
-/* --- beginning and ending --- */
-
-static struct session *
-session_new(struct sessions *all, struct crew *crew)
-{
-	struct session *s = calloc(1, sizeof(*s));
-
-	if (s == NULL)
-		return NULL;
-	s->all = all;
-	s->id = ++all->last_id;
-	s->crew = crew;
-	crew->refs++;
-	s->exit = RUN_EXIT_NONE;
-	s->started_ns = os->wall_ns();
-	s->born_mono_ns = os->mono_ns();
-	return s;
-}
-
-static void
-session_free(struct session *s)
-{
-	crew_unref(s->crew);
-	rule_spec_unref(s->spec);
-	free(s);
-}
-
-static void
-join(struct session *s)
-{
-	struct sessions *all = s->all;
-
-	list_append(&all->alive, s);
-	all->stats.created++;
-	rate_add(&all->stats.created_rate, s->born_mono_ns, 1);
-	LOG_INFO("session_started", LOG_U64("session", s->id),
-	    LOG_STR("rule", s->crew->rule));
-	tell_spare(all);
-	if (!is_crowded(all))
-		return;
-	for (s = all->alive.first; s != NULL; s = s->next)
-		if (s->state == SESSION_IDLE)
-			set_deadline(s, idle_deadline(s));
-}
-
-static void
-log_end(const struct session *s)
-{
-	if (s->error[0] == '\0')
-		LOG_INFO("session_ended", LOG_U64("session", s->id),
-		    LOG_STR("rule", s->crew->rule),
-		    LOG_U64("executions", s->executions));
-	else
-		LOG_WARN("session_failed", LOG_U64("session", s->id),
-		    LOG_STR("rule", s->crew->rule),
-		    LOG_U64("executions", s->executions),
-		    LOG_STR("reason", s->error));
-}
-
-/* It is no more, and has no run. What is left is for AGENT GET. */
-static void
-gone(struct session *s)
-{
-	struct sessions *all = s->all;
-	int64_t now_ns = os->mono_ns();
-	struct session *oldest;
-
-	assert(s->run == NULL);
-	set_deadline(s, SESSION_NEVER);
-	s->conn = NULL;
-	s->stopped_ns = os->wall_ns();
-	set_state(s, s->error[0] == '\0' ? SESSION_STOPPED : SESSION_ERROR);
-	session_stats_ended(&all->stats, now_ns, s->why,
-	    now_ns - s->born_mono_ns, s->executions);
-	log_end(s);
-	list_take(&all->alive, s);
-	list_append(&all->ended, s);
-	if (all->ended.n > SESSIONS_KEPT) {
-		oldest = all->ended.first;
-		assert(oldest != s);
-		list_take(&all->ended, oldest);
-		session_free(oldest);
-	}
-	tell_spare(all);
-}
-
-/* As much of the text as there is room for. */
-static void
-copy(char *to, size_t size, const char *text)
-{
-	size_t n = strnlen(text, size - 1);
-
-	memcpy(to, text, n);
-	to[n] = '\0';
-}
-
-/* Why it ends, if nothing was said before. */
-static void
-blame(struct session *s, const char *why)
-{
-	if (s->error[0] == '\0')
-		copy(s->error, sizeof(s->error), why);
-}
-
-/* End a started session in this way, unless a stronger one was tried. */
-static void
-press(struct session *s, enum agent_stop how)
-{
-	struct sessions *all = s->all;
-	int64_t kill_after_ns = s->spec->number[OPTION_kill_after];
-
-	if (kill_after_ns == 0)
-		how = AGENT_KILL;
-	if (s->pressed > how)
-		return;
-	s->pressed = (uint8_t)(how + 1);
-	all->o.stop(all->o.ctx, s->agent, how);
-	set_deadline(s,
-	    how == AGENT_KILL ? SESSION_NEVER
-			      : after(os->mono_ns(), kill_after_ns));
-}
-
-/* One that has no run. */
-static void
-end(struct session *s, bool force)
-{
-	struct conn *conn = s->conn;
-
-	if (s->spec != NULL) {
-		set_state(s, SESSION_STOPPING);
-		press(s, force ? AGENT_KILL : AGENT_END);
-		return;
-	}
-	gone(s);
-	s->all->o.close(s->all->o.ctx, conn, force);
-}
 
 /* --- runs --- */
 
@@ -488,9 +140,10 @@ send_run(struct session *s)
 	if (!(s->spec != NULL ? send_to_child(s) : send_to_conn(s)))
 		return false;
 	s->sent = true;
-	set_state(s, SESSION_BUSY);
-	set_deadline(s,
-	    timeout_ns == 0 ? SESSION_NEVER : after(os->mono_ns(), timeout_ns));
+	session_set_state(s, SESSION_BUSY);
+	session_set_deadline(s,
+	    timeout_ns == 0 ? SESSION_NEVER
+			    : deadline_after(os->mono_ns(), timeout_ns));
 	s->all->o.run_event(s->all->o.ctx, &event);
 	return true;
 }
@@ -502,15 +155,15 @@ rest(struct session *s)
 	int64_t now_ns = os->mono_ns();
 
 	s->answering = false;
-	if (is_expired(s, now_ns))
+	if (session_is_expired(s, now_ns))
 		s->why = SESSION_END_EXPIRED;
 	if (s->retiring || s->all->draining || s->why == SESSION_END_EXPIRED) {
-		end(s, false);
+		session_end(s, false);
 		return;
 	}
 	s->idle_mono_ns = now_ns;
-	set_state(s, SESSION_IDLE);
-	set_deadline(s, idle_deadline(s));
+	session_set_state(s, SESSION_IDLE);
+	session_set_deadline(s, session_idle_deadline(s));
 }
 
 static void
@@ -535,8 +188,8 @@ give(struct session *s, struct run *run)
 		break_run(s->all, run);
 		return true;
 	}
-	blame(s, "it does not read what it is sent");
-	gone(s);
+	session_blame(s, "it does not read what it is sent");
+	session_gone(s);
 	s->all->o.close(s->all->o.ctx, conn, true);
 	return false;
 }
@@ -584,9 +237,10 @@ begin(struct sessions *all, struct run *run)
 	run->started_ns = s->started_ns;
 	run->exit = RUN_EXIT_NONE;
 	take_run(s, run);
-	account(s); /* CONNECTING */
-	set_deadline(s, after(s->born_mono_ns, all->o.connect_timeout_ns));
-	join(s);
+	session_account(s); /* CONNECTING */
+	session_set_deadline(s,
+	    deadline_after(s->born_mono_ns, all->o.connect_timeout_ns));
+	session_join(s);
 }
 
 /* Whether an idle session may have a run. One whose rule has come to take on
@@ -600,8 +254,8 @@ suits(struct session *s, const struct run *run)
 		return s->spec == run->spec;
 	if (o->may_have(o->ctx, s->conn, run->job))
 		return true;
-	blame(s, "its token does not reach what its rule takes on");
-	end(s, false);
+	session_blame(s, "its token does not reach what its rule takes on");
+	session_end(s, false);
 	return false;
 }
 
@@ -619,7 +273,7 @@ sessions_submit(struct sessions *all, struct run *run)
 	if (!crew->starts)
 		return false;
 	if (crew->idle != NULL) { /* it makes room: then the run comes again */
-		end(crew->idle, false);
+		session_end(crew->idle, false);
 		return false;
 	}
 	if (all->alive.n >= all->o.max_sessions)
@@ -638,12 +292,12 @@ stop_run(struct session *s, enum run_outcome outcome, bool force)
 
 	s->outcome = outcome;
 	if (s->spec != NULL) {
-		set_state(s, SESSION_STOPPING);
-		press(s, force ? AGENT_KILL : AGENT_TERM);
+		session_set_state(s, SESSION_STOPPING);
+		session_press(s, force ? AGENT_KILL : AGENT_TERM);
 		return;
 	}
 	s->run = NULL;
-	gone(s);
+	session_gone(s);
 	s->all->o.close(s->all->o.ctx, conn, true);
 	finish_lost(s, run);
 }
@@ -667,8 +321,8 @@ sessions_crew_changed(struct sessions *all, struct crew *crew)
 {
 	(void)all;
 	for (struct session *s = crew->idle; s != NULL; s = s->next_idle)
-		if (is_stale(s))
-			set_deadline(s, os->mono_ns());
+		if (session_is_stale(s))
+			session_set_deadline(s, os->mono_ns());
 }
 
 /* --- what sessions say --- */
@@ -711,16 +365,6 @@ session_done(struct session *s, const struct request_done *q,
 	return 0;
 }
 
-static struct session *
-find_alive(const struct sessions *all, uint64_t id)
-{
-	struct session *s = all->alive.first;
-
-	while (s != NULL && s->id != id)
-		s = s->next;
-	return s;
-}
-
 /* The result of a started session is durable: it hears of it, and goes on. */
 static void
 recorded(void *arg, struct slice note, const struct err *e)
@@ -731,7 +375,7 @@ recorded(void *arg, struct slice note, const struct err *e)
 
 	(void)e; /* the scheduler does not give up */
 	memcpy(&id, note.ptr, sizeof(id));
-	s = find_alive(all, id);
+	s = sessions_find_alive(all, id);
 	if (s == NULL || !s->answering)
 		return;
 	s->answering = false;
@@ -769,8 +413,8 @@ child_done(struct session *s, const struct run_event *event)
 	run_set_waiter(run, &w);
 	outcome = take_result(s, event->exit);
 	s->answering = true;
-	set_deadline(s, SESSION_NEVER);
-	account(s);
+	session_set_deadline(s, SESSION_NEVER);
+	session_account(s);
 	finish_run(s->all, run, outcome);
 }
 
@@ -793,9 +437,9 @@ child_ended(struct session *s, struct run *launch)
 
 	s->exit = launch->exit;
 	if (s->pressed == 0 && launch->reason[0] != '\0')
-		blame(s, launch->reason);
+		session_blame(s, launch->reason);
 	if (run != NULL && s->outcome == RUN_NONE)
-		blame(s, "it ended before its execution");
+		session_blame(s, "it ended before its execution");
 	if (run != NULL && s->sent && s->outcome == RUN_NONE)
 		s->why = SESSION_END_LOST;
 	if (run != NULL) {
@@ -809,7 +453,7 @@ child_ended(struct session *s, struct run *launch)
 	launch->spec = NULL;
 	run_free(launch);
 	s->run = NULL;
-	gone(s);
+	session_gone(s);
 	if (run != NULL)
 		finish_lost(s, run);
 }
@@ -859,8 +503,8 @@ sessions_attach(struct sessions *all, struct crew *crew, struct conn *conn,
 	s->conn = conn;
 	memcpy(s->id_of_attach, id.ptr, id.len);
 	s->id_of_attach_len = id.len;
-	copy(s->peer, sizeof(s->peer), peer);
-	join(s);
+	session_copy(s->peer, sizeof(s->peer), peer);
+	session_join(s);
 	rest(s);
 	return s;
 }
@@ -873,9 +517,9 @@ session_lost(struct session *s)
 	s->run = NULL;
 	if (run != NULL) {
 		s->why = SESSION_END_LOST;
-		blame(s, "its connection ended before its execution");
+		session_blame(s, "its connection ended before its execution");
 	}
-	gone(s);
+	session_gone(s);
 	if (run != NULL)
 		finish_lost(s, run);
 }
@@ -897,26 +541,28 @@ on_deadline(struct session *s, int64_t now_ns)
 	switch (s->state) {
 	case SESSION_CONNECTING:
 		s->why = SESSION_END_ZOMBIE;
-		blame(s, "it said nothing within connect_timeout");
-		set_state(s, SESSION_STOPPING);
-		press(s, AGENT_KILL);
+		session_blame(s, "it said nothing within connect_timeout");
+		session_set_state(s, SESSION_STOPPING);
+		session_press(s, AGENT_KILL);
 		break;
 	case SESSION_IDLE:
-		if (is_expired(s, now_ns))
+		if (session_is_expired(s, now_ns))
 			s->why = SESSION_END_EXPIRED;
 		else if (now_ns - s->idle_mono_ns >= s->all->o.idle_timeout_ns)
 			s->why = SESSION_END_IDLE;
-		if (now_ns >= idle_deadline(s))
-			end(s, false);
+		if (now_ns >= session_idle_deadline(s))
+			session_end(s, false);
 		else /* there is room again */
-			set_deadline(s, idle_deadline(s));
+			session_set_deadline(s, session_idle_deadline(s));
 		break;
 	case SESSION_BUSY:
-		blame(s, "its execution did not end within its timeout");
+		session_blame(s,
+		    "its execution did not end within its timeout");
 		stop_run(s, RUN_TIMEOUT, false);
 		break;
 	default: /* STOPPING: nothing has helped so far */
-		press(s, s->pressed > AGENT_TERM ? AGENT_KILL : AGENT_TERM);
+		session_press(s,
+		    s->pressed > AGENT_TERM ? AGENT_KILL : AGENT_TERM);
 	}
 }
 
@@ -934,36 +580,6 @@ sessions_tick(struct sessions *all, int64_t now_ns)
 	}
 }
 
-const struct session *
-sessions_find(const struct sessions *all, uint64_t id)
-{
-	const struct session *s = find_alive(all, id);
-
-	if (s != NULL)
-		return s;
-	for (s = all->ended.first; s != NULL && s->id != id;)
-		s = s->next;
-	return s;
-}
-
-const struct session *
-sessions_after(const struct sessions *all, uint64_t id)
-{
-	const struct session *s = all->alive.first;
-
-	while (s != NULL && s->id <= id)
-		s = s->next;
-	return s;
-}
-
-const char *
-session_state_word(const struct session *s)
-{
-	if (s->retiring && s->state < SESSION_STOPPING)
-		return state_words[SESSION_STOPPING];
-	return state_words[s->state];
-}
-
 /* Whatever it does. */
 static void
 stop(struct session *s, bool force, enum run_outcome outcome)
@@ -973,21 +589,21 @@ stop(struct session *s, bool force, enum run_outcome outcome)
 		stop_run(s, s->outcome == RUN_NONE ? outcome : s->outcome,
 		    true);
 	else if (force || s->state == SESSION_IDLE)
-		end(s, force);
+		session_end(s, force);
 	/* else: when it has done what it does */
 }
 
 int
 sessions_stop(struct sessions *all, uint64_t id, bool force, struct err *e)
 {
-	struct session *s = find_alive(all, id);
+	struct session *s = sessions_find_alive(all, id);
 
 	if (s == NULL && sessions_find(all, id) == NULL)
 		return err_set(e, ERR_NOT_FOUND, "no such session");
 	if (s == NULL)
 		return err_set(e, ERR_CONFLICT, "the session has ended");
 	if (force && s->run != NULL)
-		blame(s, "it was stopped by force");
+		session_blame(s, "it was stopped by force");
 	stop(s, force, RUN_LOST);
 	return 0;
 }
@@ -1010,40 +626,6 @@ sessions_drain(struct sessions *all)
 {
 	all->draining = true;
 	(void)sessions_stop_all(all);
-}
-
-size_t
-sessions_alive(const struct sessions *all)
-{
-	return all->alive.n;
-}
-
-void
-sessions_count(const struct sessions *all, struct sessions_count *out)
-{
-	*out = (struct sessions_count){ 0 };
-	for (const struct session *s = all->alive.first; s != NULL;
-	     s = s->next) {
-		out->state[s->retiring ? SESSION_STOPPING : s->state]++;
-		out->first_class += s->spec != NULL;
-		out->second_class += s->spec == NULL;
-	}
-}
-
-size_t
-sessions_of_rule(const struct sessions *all, const char *rule)
-{
-	size_t n = 0;
-
-	for (const struct session *s = all->alive.first; s != NULL; s = s->next)
-		n += strcmp(s->crew->rule, rule) == 0;
-	return n;
-}
-
-const struct session_stats *
-sessions_stats(const struct sessions *all)
-{
-	return &all->stats;
 }
 
 struct sessions *

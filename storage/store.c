@@ -491,6 +491,13 @@ void
 store_unclaim(struct store *s, uint32_t slot)
 {
 	s->slot[slot] &= SLOT_COUNT;
+	s->releases++;
+}
+
+uint64_t
+store_releases(const struct store *s)
+{
+	return s->releases;
 }
 
 void
@@ -650,6 +657,7 @@ store_poll(struct store *s)
 			finish_op(s, b, &b->ops[i]);
 		}
 		commit_recycle(s->commit, b);
+		s->releases++;
 		any = true;
 	}
 	return any;

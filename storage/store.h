@@ -159,6 +159,9 @@ uint32_t store_entry_slot(enum entry_kind kind, struct slice id);
 bool store_busy(const struct store *s, uint32_t slot, bool decides);
 void store_claim(struct store *s, uint32_t slot);
 void store_unclaim(struct store *s, uint32_t slot);
+/* Grows when changes have ended or a claim is given up: what was busy before
+ * need not be asked about again until then. */
+uint64_t store_releases(const struct store *s);
 
 /*
  * Compress: go on in a new segment and fold what there was into the image, in

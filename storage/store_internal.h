@@ -55,6 +55,7 @@ struct store {
 	/* Recovery. */
 	uint64_t seen;
 	int64_t seen_ns;
+	uint64_t releases;
 	uint16_t slot[STORE_SLOTS]; /* changes under way: see store_busy */
 };
 

@@ -138,8 +138,10 @@ sched_start(struct sched *s)
 {
 	struct execution *x;
 
-	if (s->blocked.n > 0)
+	if (s->blocked.n > 0 && s->releases != store_releases(s->store)) {
+		s->releases = store_releases(s->store);
 		journal_again(s, &s->blocked);
+	}
 	hold_release(s);
 	for (int i = 0; i < SCHED_SLICE && (x = next_ready(s)) != NULL; i++) {
 		if (breakers_recall(x))

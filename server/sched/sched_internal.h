@@ -171,6 +171,7 @@ struct sched {
 	struct list recording;	 /* triggering, finishing */
 	struct list refused;	 /* waiting to record again */
 	struct list blocked;	 /* waiting for changes to their job to end */
+	uint64_t releases;	 /* of the store, when they last looked */
 	struct waitq retries;	 /* by retry_at_ns */
 	struct waitq overlaps;	 /* running, by when their job starts again */
 	struct rule_state *open; /* may let go of what they hold */

@@ -228,7 +228,7 @@ kills_what_ignores_a_timeout(void **state)
 	(void)state;
 	runs_submit(1,
 	    "shell\ttrap '' TERM; echo one; while :; do sleep 1000; "
-	    "done\t--\ttimeout=50ms\tkill_after=50ms");
+	    "done\t--\ttimeout=1s\tkill_after=50ms");
 	group = runs_started(1);
 	runs_expect(runs_finished(1), RUN_TIMEOUT, 128 + SIGKILL, NULL);
 	runs_await_group_gone(group);

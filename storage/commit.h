@@ -19,7 +19,7 @@
 /* A full batch takes no more records until it has been handed over. */
 #define BATCH_BYTES_MAX (512u * 1024u)
 #define BATCH_OPS_MAX 8192u
-#define OP_NOTE_MAX 73
+#define OP_NOTE_MAX 77
 
 /*
  * Told once for every record, in order: with e NULL when it is durable (and

@@ -20,7 +20,7 @@ answer_backup(void *arg, struct slice note, off_t bytes, const struct err *e)
 {
 	struct slice id = conn_noted_id(note);
 	struct conn *c = arg;
-	struct buf *out = conn_reply(c);
+	struct buf *out = conn_answer(c, note);
 
 	if (e != NULL) {
 		reply_error(out, id, e);
@@ -44,17 +44,9 @@ cmd_backup(struct conn *c, const struct request *r, struct err *e)
 		    "the path of a backup must be absolute");
 	memcpy(path, to.ptr, to.len);
 	path[to.len] = '\0';
-	/* Held before asking: the answer may come within the call, and writes
-	 * that follow must not be answered earlier. */
-	c->pending++;
-	c->hold = CONN_HELD_PENDING;
-	c->asked = true;
-	if (store_backup(c->server->store, path, answer_backup, c,
-		conn_note(c, r->id), e) == 0)
-		return HANDLED;
-	c->pending--;
-	c->hold = CONN_READY;
-	return FAILED;
+	return conn_asked(c,
+	    store_backup(c->server->store, path, answer_backup, c,
+		conn_note(c, r->id), e));
 }
 
 int

@@ -27,7 +27,7 @@ enum run_outcome {
 
 #define RUN_EXIT_NONE (-1) /* no exit status: `-` */
 #define RUN_REASON_MAX 192
-#define RUN_NOTE_MAX 72
+#define RUN_NOTE_MAX 76
 
 struct run {
 	struct run *next; /* its holder's, for a list */

@@ -63,6 +63,24 @@ stream_free(struct conn *c)
 	c->stream = NULL;
 }
 
+/* An answer whose turn has not come. */
+struct early_answer {
+	struct early_answer *next; /* by place */
+	uint32_t place;
+	struct buf line;
+};
+
+static void
+early_drop(struct conn *c)
+{
+	struct early_answer *k = c->early;
+
+	c->early = k->next;
+	c->n_early--;
+	buf_free(&k->line);
+	free(k);
+}
+
 static void
 conn_free(struct conn *c)
 {
@@ -76,6 +94,8 @@ conn_free(struct conn *c)
 		c->next->prev = c->prev;
 	else
 		s->conns.last = c->prev;
+	while (c->early != NULL)
+		early_drop(c);
 	buf_free(&c->in);
 	buf_free(&c->out);
 	buf_free(&c->events);
@@ -184,22 +204,84 @@ conn_settle_events(struct conn *c)
 	watch_put_dropped(c, &c->out);
 }
 
-/* A note is the stamp of the request, then its id. */
+/* A note begins with this, packed; the request's id follows. */
+struct note {
+	uint64_t stamp;
+	uint32_t place;
+};
+#define NOTE_HEAD (sizeof(uint64_t) + sizeof(uint32_t))
+
+static struct note
+note_head(struct slice note)
+{
+	struct note n;
+
+	memcpy(&n.stamp, note.ptr, sizeof(n.stamp));
+	memcpy(&n.place, note.ptr + sizeof(n.stamp), sizeof(n.place));
+	return n;
+}
+
 struct slice
 conn_note(struct conn *c, struct slice id)
 {
 	struct server *s = c->server;
+	char *at = s->note;
 
-	memcpy(s->note, &s->stamp, sizeof(s->stamp));
-	memcpy(s->note + sizeof(s->stamp), id.ptr, id.len);
-	return slice_of(s->note, sizeof(s->stamp) + id.len);
+	memcpy(at, &s->stamp, sizeof(s->stamp));
+	at += sizeof(s->stamp);
+	memcpy(at, &c->next_place, sizeof(c->next_place));
+	memcpy(s->note + NOTE_HEAD, id.ptr, id.len);
+	return slice_of(s->note, NOTE_HEAD + id.len);
 }
 
 struct slice
 conn_noted_id(struct slice note)
 {
-	return slice_of(note.ptr + sizeof(uint64_t),
-	    note.len - sizeof(uint64_t));
+	return slice_of(note.ptr + NOTE_HEAD, note.len - NOTE_HEAD);
+}
+
+static struct early_answer *
+early_keep(struct conn *c, uint32_t place)
+{
+	struct early_answer **at = &c->early, *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return NULL;
+	/* Distances from `turn` compare rightly when places have wrapped. */
+	while (*at != NULL && (*at)->place - c->turn < place - c->turn)
+		at = &(*at)->next;
+	k->place = place;
+	k->next = *at;
+	*at = k;
+	c->n_early++;
+	return k;
+}
+
+/* The turn has come to the next place: also to answers kept for it. */
+static void
+pass_turn(struct conn *c)
+{
+	c->turn++;
+	while (c->early != NULL && c->early->place == c->turn) {
+		buf_add_slice(conn_reply(c), buf_slice(&c->early->line));
+		c->out.failed |= c->early->line.failed;
+		early_drop(c);
+		c->turn++;
+	}
+}
+
+struct buf *
+conn_answer(struct conn *c, struct slice note)
+{
+	uint32_t place = note_head(note).place;
+	struct early_answer *k;
+
+	if (place == c->turn)
+		return conn_reply(c);
+	if ((k = early_keep(c, place)) != NULL)
+		return &k->line;
+	c->out.failed = true; /* an answer is missing: closed when flushed */
+	return conn_reply(c);
 }
 
 void
@@ -207,13 +289,14 @@ conn_answered(struct conn *c, struct slice note, bool failed)
 {
 	struct traffic *t = c->server->traffic;
 	bool held = c->hold == CONN_HELD_PENDING || c->eof;
-	uint64_t stamp;
+	struct note head = note_head(note);
 
-	memcpy(&stamp, note.ptr, sizeof(stamp));
 	if (failed)
-		traffic_failed(t, stamp);
+		traffic_failed(t, head.stamp);
 	else
-		traffic_answered(t, stamp);
+		traffic_answered(t, head.stamp);
+	if (head.place == c->turn)
+		pass_turn(c);
 	c->pending--;
 	if (c->fd == -1 || (c->pending == 0 && held))
 		make_runnable(c); /* to be freed, or to go on */
@@ -227,9 +310,9 @@ answer_write(void *arg, struct slice note, const struct err *e)
 	struct conn *c = arg;
 
 	if (e == NULL)
-		reply_ok(conn_reply(c), id);
+		reply_ok(conn_answer(c, note), id);
 	else
-		reply_error(conn_reply(c), id, e);
+		reply_error(conn_answer(c, note), id, e);
 	conn_answered(c, note, e != NULL);
 }
 
@@ -247,6 +330,7 @@ conn_asked(struct conn *c, int rc)
 	if (rc != 0)
 		return FAILED;
 	c->pending++;
+	c->next_place++;
 	c->asked = true;
 	return HANDLED;
 }

@@ -2,8 +2,9 @@
  * One client: its buffers, the order of its replies, backpressure, time-outs.
  *
  * Replies come in the order of requests. Writes are answered when they are
- * durable, many at a time; so a request that is no write waits until the
- * writes before it have been answered, and the rest of the input with it.
+ * durable, many at a time, and an answer that comes before its turn is kept
+ * for it. A request that is no write waits until the writes before it have
+ * been answered, and the rest of the input with it.
  *
  * Main thread.
  */
@@ -26,6 +27,9 @@
 #define CONN_OUT_HIGH (256u * 1024u)
 /* Events that may wait to be sent before more are refused. */
 #define CONN_EVENTS_HIGH (256u * 1024u)
+
+/* Answers that may be kept for their turn before no more is asked for. */
+#define CONN_EARLY_MAX 1024u
 
 /* A list being sent piece by piece, as the client reads. */
 struct stream {
@@ -66,6 +70,12 @@ struct conn {
 	unsigned n_listens;    /* what sends it events: it may be silent */
 	struct watch *watches; /* owned by monitor/watch.c */
 	size_t pending;	       /* writes under way */
+	/* Each write asked for has a place in the order of answers: the next to
+	 * be given, and the one whose answer is to be sent next. Both wrap. */
+	uint32_t next_place, turn;
+	struct early_answer
+	    *early; /* owned; answers that came before their turn */
+	size_t n_early;
 	enum conn_hold hold;
 	uint32_t claimed;      /* slot + 1 while it waits for a name; 0: none */
 	struct stream *stream; /* owned */
@@ -104,11 +114,13 @@ struct store_waiter conn_waiter(struct conn *c, struct slice id);
 int conn_asked(struct conn *c, int rc);
 /*
  * Or, where another callback answers: the note for it, valid until the next
- * call; and from that the id to answer under. It appends its reply and calls
- * conn_answered.
+ * call; and from that the id to answer under. It appends its reply to what
+ * conn_answer returns, and calls conn_answered. It may do so within the call
+ * that asks.
  */
 struct slice conn_note(struct conn *c, struct slice id);
 struct slice conn_noted_id(struct slice note);
+struct buf *conn_answer(struct conn *c, struct slice note);
 void conn_answered(struct conn *c, struct slice note, bool failed);
 
 /* For the handler of a write that can answer at once: whether the answer would

@@ -138,7 +138,7 @@ dispatch(struct conn *c, char *line, size_t n)
 		return HANDLED;
 	}
 	write = rc == 0 && (r.command->flags & CMD_WRITE) != 0;
-	if (c->pending > 0 && !write) {
+	if (c->pending > 0 && (!write || c->n_early >= CONN_EARLY_MAX)) {
 		c->hold = CONN_HELD_PENDING;
 		return WAIT;
 	}

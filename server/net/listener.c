@@ -23,6 +23,16 @@
 #define ACCEPTS_PER_TURN 64
 #define ACCEPT_PAUSE 0.1 /* seconds */
 
+/*
+ * A peer that vanished without a word is found: after this long in silence it
+ * is asked for a sign of life, every few seconds, and when none has come, or
+ * what was sent has not been acknowledged, for PEER_GONE, it is cut off. A
+ * client that lives but takes nothing for so long looks the same to TCP.
+ */
+#define PEER_SILENT_S 30
+#define PEER_ASK_S 10
+#define PEER_GONE_MS 120000
+
 struct listener {
 	ev_io io;
 	int fd;
@@ -51,6 +61,25 @@ pause_accepting(struct server *s)
 	ev_timer_again(s->loop, &s->accept_pause);
 }
 
+/* All of this fails on a unix socket, whose peers cannot vanish. */
+static void
+set_options(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, PEER_SILENT_S },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, PEER_ASK_S },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, PEER_GONE_MS },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name,
+		    &options[i].value, sizeof(options[i].value));
+}
+
 static void
 on_connection(struct ev_loop *loop, ev_io *w, int revents)
 {
@@ -61,7 +90,6 @@ on_connection(struct ev_loop *loop, ev_io *w, int revents)
 	for (int i = 0; i < ACCEPTS_PER_TURN && s->accepting; i++) {
 		int fd =
 		    accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		int on = 1;
 
 		if (fd == -1 &&
 		    (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
@@ -73,8 +101,7 @@ on_connection(struct ev_loop *loop, ev_io *w, int revents)
 			refuse(s, fd);
 			continue;
 		}
-		/* Fails on a unix socket, where it means nothing. */
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		set_options(fd);
 		if (conn_new(s, fd) == NULL)
 			s->conns_refused++; /* for want of memory */
 	}

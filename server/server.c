@@ -285,6 +285,8 @@ before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
 	struct server *s = w->data;
 
 	(void)revents;
+	if (s->n_sharing > 0)
+		conns_flush(s); /* before others have their share again */
 	conns_run(s);
 	sched_start(s->sched); /* sessions may have made room */
 	server_run_sessions(s);

@@ -20,6 +20,7 @@
 #include "sandbox.h"
 #include "sched.h"
 #include "store.h"
+#include "strangers.h"
 #include "token.h"
 #include "traffic.h"
 #include "watch.h"
@@ -70,12 +71,14 @@ struct server {
 	    *waiters; /* for a name or for room in the store, in order */
 	struct conn **waiters_end;
 	struct conn *runnable; /* input to be looked at again this turn */
+	size_t n_sharing;      /* conns whose input is more than a share */
 	int64_t now_ns;	       /* wall clock when the input came */
 	char *input;	       /* shared read buffer */
 	char *line;	       /* the line being handled, unescaped in place */
 	struct tokens tokens;
 	uint64_t conns_total, conns_refused;
 	struct traffic *traffic;
+	struct strangers strangers;
 	uint64_t stamp; /* of the request being handled: see traffic.h */
 	char note[OP_NOTE_MAX]; /* see conn_note */
 

@@ -1,37 +1,12 @@
 /* AGENT ATTACH LIST GET STOP CLEANUP, DONE */
 #include "commands.h"
 
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "peer.h"
 #include "reply.h"
 #include "session.h"
-
-/* Who is at the other end, as address_put has it. */
-static void
-name_peer(int fd, char peer[SESSION_PEER_MAX])
-{
-	struct sockaddr_storage sa = { 0 };
-	struct address a = { .kind = ADDRESS_TCP };
-	socklen_t len = sizeof(sa);
-	struct buf text = { 0 };
-	char port[8];
-
-	memcpy(peer, "unix", sizeof("unix"));
-	if (getpeername(fd, (struct sockaddr *)&sa, &len) == -1 ||
-	    sa.ss_family == AF_UNIX ||
-	    getnameinfo((struct sockaddr *)&sa, len, a.host, sizeof(a.host),
-		port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		return;
-	a.port = (uint16_t)strtoul(port, NULL, 10);
-	address_put(&text, &a);
-	buf_add_byte(&text, '\0');
-	if (!text.failed && text.len <= SESSION_PEER_MAX)
-		memcpy(peer, text.ptr, text.len);
-	buf_free(&text);
-}
 
 /* The crew of a rule that sessions may attach to; NULL with *e. */
 static struct crew *
@@ -61,7 +36,7 @@ int
 cmd_agent_attach(struct conn *c, const struct request *r, struct err *e)
 {
 	struct server *s = c->server;
-	char peer[SESSION_PEER_MAX];
+	char peer[PEER_NAME_MAX];
 	struct session *session;
 	struct crew *crew;
 
@@ -70,7 +45,7 @@ cmd_agent_attach(struct conn *c, const struct request *r, struct err *e)
 		    "this connection is a session already");
 	if ((crew = find_crew(c, r->u.name, e)) == NULL)
 		return FAILED;
-	name_peer(c->fd, peer);
+	peer_name(c->fd, peer);
 	session = sessions_attach(s->sessions, crew, c, r->id, peer, e);
 	if (session == NULL)
 		return FAILED;

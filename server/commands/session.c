@@ -17,9 +17,7 @@ cmd_auth(struct conn *c, const struct request *r, struct err *e)
 		return err_set(e, ERR_CONFLICT, "already authenticated");
 	c->token = auth_find_secret(s->auth, r->u.text);
 	if (c->token == NULL) {
-		LOG_WARN("auth_failed", LOG_U64("connection", c->number));
-		traffic_auth_failed(s->traffic);
-		c->closing = true;
+		dispatch_denied(c, "auth_failed");
 		return err_set(e, ERR_DENIED, "unknown secret");
 	}
 	c->authenticated = true;

@@ -57,6 +57,9 @@ set_secret(struct auth_token *t, struct slice text, struct err *e)
 {
 	if (text.len == 0)
 		return err_set(e, ERR_INVALID, "must not be empty");
+	if (text.len > AUTH_SECRET_MAX)
+		return err_set(e, ERR_INVALID, "is over %u bytes",
+		    AUTH_SECRET_MAX);
 	t->has_secret = true;
 	return digest_of(text, t->digest) == 0 ? 0 : err_nomem(e);
 }

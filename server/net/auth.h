@@ -15,6 +15,7 @@
 
 #define AUTH_TOKENS_MAX 4096
 #define AUTH_NAME_MAX 64
+#define AUTH_SECRET_MAX 1024u
 #define AUTH_DIGEST_LEN 32
 
 struct auth_token {

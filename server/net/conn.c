@@ -6,6 +6,10 @@
  * A held connection is not read from beyond what it has sent already: its
  * bound is CONN_IN_MAX. What ends a hold puts it on the `runnable` list, and
  * its input is looked at again in the same turn.
+ *
+ * So that nobody's pipeline keeps others waiting, a turn has TURN_US for the
+ * input of those who send more than can be handled in one: each has its share
+ * of that, and is held until the next turn.
  */
 #include "conn.h"
 
@@ -26,6 +30,11 @@
 
 #define READ_BYTES 65536u
 #define LINGER_SECONDS 1.0
+#define TURN_US 1000
+#define SHARE_MIN_US 20
+/* Between two looks at the clock: requests, and pieces of output. */
+#define SHARE_STEPS 16
+#define SHARE_PIECE 64
 /* Left over at most: a line without its end and what one read brought. */
 #define CONN_IN_MAX (LINE_MAX_CEILING + READ_BYTES)
 
@@ -41,6 +50,16 @@ unlink_waiter(struct server *s, struct conn *c)
 	*at = c->next_waiter;
 	if (s->waiters_end == &c->next_waiter)
 		s->waiters_end = at;
+}
+
+/* Another turn has come for it. */
+static void
+end_share(struct conn *c)
+{
+	if (c->hold != CONN_HELD_TURN)
+		return;
+	c->hold = CONN_READY;
+	c->server->n_sharing--;
 }
 
 static void
@@ -127,6 +146,7 @@ conn_kill(struct conn *c)
 	ev_io_stop(s->loop, &c->writer);
 	ev_timer_stop(s->loop, &c->deadline);
 	stop_waiting(c);
+	end_share(c);
 	stream_free(c);
 	watch_remove_all(c);
 	(void)close(c->fd); /* a socket: nothing more to learn */
@@ -395,6 +415,57 @@ discard(struct conn *c, const char *p, size_t n)
 	memcpy(c->tail + sizeof(c->tail) - n, p, n);
 }
 
+/* The rest of its input waits for the next turn. */
+static void
+hold_share(struct conn *c)
+{
+	c->hold = CONN_HELD_TURN;
+	c->server->n_sharing++;
+	make_runnable(c);
+}
+
+/* The time that the input of one connection has in this turn. */
+struct share {
+	int64_t until_us; /* monotonic */
+	size_t steps;
+	size_t out; /* length of the output at the last step */
+};
+
+static struct share
+share_begin(const struct conn *c)
+{
+	int64_t us = TURN_US / (int64_t)(c->server->n_sharing + 1);
+
+	return (struct share){
+		.until_us = os->mono_ns() / NS_PER_US +
+		    (us < SHARE_MIN_US ? SHARE_MIN_US : us),
+		.out = c->out.len,
+	};
+}
+
+/* A request has been handled, and there is more input: whether that has to
+ * wait. A reply that is long took long to make. */
+static bool
+share_is_over(struct share *share, const struct conn *c)
+{
+	share->steps += 1 + (c->out.len - share->out) / SHARE_PIECE;
+	share->out = c->out.len;
+	if (share->steps < SHARE_STEPS)
+		return false;
+	share->steps = 0;
+	return os->mono_ns() / NS_PER_US >= share->until_us;
+}
+
+/* The longest line it may send now, with its newline. */
+static size_t
+max_line(const struct conn *c)
+{
+	size_t max = c->server->config->controller_max_line;
+
+	return c->authenticated || max < STRANGER_LINE_MAX ? max
+							   : STRANGER_LINE_MAX;
+}
+
 /*
  * Handle the complete lines in p[0..n), as far as the connection is ready.
  * Returns how many bytes are done with.
@@ -402,7 +473,7 @@ discard(struct conn *c, const char *p, size_t n)
 static size_t
 handle_lines(struct conn *c, const char *p, size_t n)
 {
-	size_t max = c->server->config->controller_max_line;
+	struct share share = share_begin(c);
 	size_t at = 0;
 
 	while (at < n && ready(c)) {
@@ -419,7 +490,7 @@ handle_lines(struct conn *c, const char *p, size_t n)
 				    slice_of(c->tail, sizeof(c->tail)));
 			continue;
 		}
-		if (len >= max) { /* with its newline over the limit */
+		if (len >= max_line(c)) { /* with its newline over the limit */
 			if (c->pending > 0) {
 				c->hold = CONN_HELD_PENDING;
 				break;
@@ -434,8 +505,20 @@ handle_lines(struct conn *c, const char *p, size_t n)
 		if (dispatch(c, c->server->line, len) == WAIT)
 			break;
 		at += len + 1;
+		if (at < n && ready(c) && share_is_over(&share, c))
+			hold_share(c);
 	}
 	return c->closing ? n : at;
+}
+
+static void
+set_deadline(struct conn *c, double seconds)
+{
+	struct ev_loop *loop = c->server->loop;
+
+	ev_timer_stop(loop, &c->deadline);
+	ev_timer_set(&c->deadline, seconds, 0);
+	ev_timer_start(loop, &c->deadline);
 }
 
 void
@@ -444,6 +527,16 @@ conn_finish(struct conn *c)
 	c->closing = true;
 	(void)conn_reply(c); /* closed when that is sent */
 	leave_session(c);
+}
+
+void
+conn_finish_later(struct conn *c, int64_t delay_ns)
+{
+	if (delay_ns > 0) {
+		c->delayed = true;
+		set_deadline(c, (double)delay_ns / 1e9);
+	}
+	conn_finish(c);
 }
 
 /* The input has ended: answer what is left of it, then close. */
@@ -471,9 +564,7 @@ linger(struct conn *c)
 	c->lingering = true;
 	leave_session(c);
 	buf_free(&c->in);
-	ev_timer_stop(s->loop, &c->deadline);
-	ev_timer_set(&c->deadline, LINGER_SECONDS, 0);
-	ev_timer_start(s->loop, &c->deadline);
+	set_deadline(c, LINGER_SECONDS);
 	ev_io_start(s->loop, &c->reader);
 }
 
@@ -577,6 +668,8 @@ flush(struct conn *c)
 {
 	struct server *s = c->server;
 
+	if (c->delayed)
+		return; /* flushed by the deadline */
 	if (c->stream == NULL && unsent(c) < CONN_OUT_HIGH)
 		conn_settle_events(c);
 	while (unsent(c) > 0 && !c->out.failed) {
@@ -632,6 +725,11 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
+	if (c->delayed) {
+		c->delayed = false;
+		flush(c);
+		return;
+	}
 	if (!c->lingering)
 		LOG_INFO("connection_closed",
 		    LOG_STR("reason", "no AUTH in time"),
@@ -737,6 +835,7 @@ run(struct conn *c)
 		return;
 	if (c->hold == CONN_HELD_PENDING && c->pending > 0)
 		return;
+	end_share(c);
 	c->hold = CONN_READY;
 	input(c);
 	if (c->fd != -1 && ready(c) && !c->eof)

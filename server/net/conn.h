@@ -23,6 +23,9 @@
 #include "request.h"
 #include "server.h"
 
+/* Longest line of a client that has not authenticated yet: AUTH needs no more,
+ * and all of them together keep no more than this each. */
+#define STRANGER_LINE_MAX 4096u
 /* Replies that may wait to be read before requests are left alone. */
 #define CONN_OUT_HIGH (256u * 1024u)
 /* Events that may wait to be sent before more are refused. */
@@ -45,7 +48,8 @@ enum conn_hold {
 	CONN_HELD_PENDING, /* until its writes are answered */
 	CONN_HELD_STORE,   /* in the line of waiters */
 	CONN_HELD_OUTPUT,  /* until the client has read */
-	CONN_HELD_STREAM   /* until the list has been sent */
+	CONN_HELD_STREAM,  /* until the list has been sent */
+	CONN_HELD_TURN	   /* its share of this turn is used up */
 };
 
 struct conn {
@@ -57,7 +61,7 @@ struct conn {
 	uint64_t number;
 	int fd; /* -1: closed, waits for its pending writes */
 	ev_io reader, writer;
-	ev_timer deadline; /* for AUTH */
+	ev_timer deadline; /* for AUTH, or when `delayed` or `lingering` ends */
 
 	struct buf in; /* input not handled yet */
 	/* When it was read, in monotonic microseconds: the first `older` bytes,
@@ -83,6 +87,7 @@ struct conn {
 	bool dirty, runnable;
 	bool discarding; /* the rest of a line over max_line */
 	bool lingering;	 /* all is sent; what still comes is thrown away */
+	bool delayed;	 /* nothing is sent until the deadline */
 	char tail[REQUEST_HTTP_END]; /* the last bytes thrown away */
 	bool eof;		     /* the client sends no more */
 	bool closing;		     /* close when all is sent */
@@ -104,6 +109,8 @@ struct conn *conn_new(struct server *s, int fd);
 void conn_kill(struct conn *c);
 /* Look at no more requests; close when all before is answered and sent. */
 void conn_finish(struct conn *c);
+/* The same, with nothing sent before that time is over. */
+void conn_finish_later(struct conn *c, int64_t delay_ns);
 
 /* The buffer replies go to; they are sent before the loop waits again. */
 struct buf *conn_reply(struct conn *c);

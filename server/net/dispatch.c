@@ -1,8 +1,11 @@
 #include "dispatch.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "log.h"
+#include "os.h"
+#include "peer.h"
 #include "reply.h"
 
 bool
@@ -26,12 +29,38 @@ reply_failure(struct conn *c, struct slice id, const struct err *e)
 	reply_error(conn_reply(c), id, e);
 }
 
+/* Count a breach and tell the log; how long the answer has to wait. */
+static int64_t
+note_stranger(struct conn *c, const char *event)
+{
+	struct server *s = c->server;
+	struct sockaddr_storage peer = { 0 };
+	socklen_t len = sizeof(peer);
+	struct stranger_verdict v;
+	char name[PEER_NAME_MAX];
+
+	traffic_auth_failed(s->traffic);
+	(void)getpeername(c->fd, (struct sockaddr *)&peer, &len);
+	v = strangers_failed(&s->strangers, &peer, os->mono_ns());
+	if (v.n_log > 0) {
+		peer_name(c->fd, name);
+		LOG_WARN(event, LOG_STR("address", name),
+		    LOG_U64("failures", v.n_log));
+	}
+	return v.delay_ns;
+}
+
+void
+dispatch_denied(struct conn *c, const char *event)
+{
+	conn_finish_later(c, note_stranger(c, event));
+}
+
 /* Somebody was led to post to this port. */
 static void
 reject_browser(struct conn *c)
 {
-	LOG_WARN("http_request_closed", LOG_U64("connection", c->number));
-	traffic_auth_failed(c->server->traffic);
+	(void)note_stranger(c, "http_request_closed");
 	conn_finish(c);
 }
 
@@ -41,10 +70,9 @@ reject_stranger(struct conn *c, const struct request *r)
 {
 	struct err e;
 
-	traffic_auth_failed(c->server->traffic);
 	(void)err_set(&e, ERR_DENIED, "authentication required");
 	reply_failure(c, r->id, &e);
-	c->closing = true;
+	dispatch_denied(c, "auth_missing");
 }
 
 /* More requests this second than rate_limit allows. */

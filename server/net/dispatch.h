@@ -30,6 +30,10 @@ void dispatch_line_end(struct conn *c, struct slice tail);
 /* The reply to a last line that has no end. */
 void dispatch_unended(struct conn *c, struct slice line);
 
+/* The client did not say who it is, or not rightly: it is counted, logged as
+ * `event`, and closed once it has its answer. */
+void dispatch_denied(struct conn *c, const char *event);
+
 /* commands/ */
 extern handler *const handlers[CMD_COUNT];
 

@@ -113,6 +113,69 @@ test_denied_and_closed(void **state)
 	wire_stop(&w, d);
 }
 
+static unsigned
+count_text(const char *in, const char *text)
+{
+	unsigned n = 0;
+
+	for (; (in = strstr(in, text)) != NULL; in++)
+		n++;
+	return n;
+}
+
+/* One line a second tells of an address that goes on failing; the answers
+ * come all the same, however late. */
+static void
+test_many_failures(void **state)
+{
+	struct daemon *d = *state;
+	unsigned n_lines;
+	struct wire w;
+
+	start_with_tokens(d);
+	for (int i = 0; i < 25; i++) {
+		wire_open(&w, d->port);
+		wire_ask_start(&w, i % 2 == 0 ? "AUTH wrong" : "1 PING",
+		    i % 2 == 0 ? "ERROR denied " : "1 ERROR denied ");
+		wire_expect_end(&w);
+		wire_close(&w);
+	}
+	n_lines = count_text(daemon_log(d), "event=auth_failed") +
+	    count_text(daemon_log(d), "event=auth_missing");
+	assert_in_range(n_lines, 1, 24);
+	assert_non_null(strstr(daemon_log(d), "address=127.0.0.1:"));
+	open_as(&w, d, "rootsecret");
+	assert_int_equal(
+	    wire_row_u64(&w, "1 HEALTH PROTOCOL", "auth_failures_total"), 25);
+	wire_stop(&w, d);
+}
+
+/* Who has not authenticated cannot have much kept. */
+static void
+test_half_a_line_before_auth(void **state)
+{
+	static char line[5000];
+	struct daemon *d = *state;
+	struct wire w;
+
+	start_with_tokens(d);
+	wire_open(&w, d->port);
+	memset(line, 'x', sizeof(line));
+	wire_send_bytes(&w, line, sizeof(line));
+	wire_expect_start(&w, "- ERROR denied ");
+	wire_close(&w);
+
+	/* After AUTH the same is a line like others, also in one write. */
+	wire_open(&w, d->port);
+	wire_send(&w, "AUTH rootsecret\n1 PING ");
+	wire_send_bytes(&w, line, sizeof(line));
+	wire_send(&w, "\n2 PING\n");
+	wire_expect(&w, "OK");
+	wire_expect_start(&w, "1 OK xxxx");
+	wire_expect(&w, "2 OK");
+	wire_stop(&w, d);
+}
+
 /* Before AUTH a line may not be as long as after it has to be. */
 static void
 test_long_line_before_auth(void **state)
@@ -392,6 +455,8 @@ main(void)
 		DAEMON_TEST(test_forms),
 		DAEMON_TEST(test_denied_and_closed),
 		DAEMON_TEST(test_long_line_before_auth),
+		DAEMON_TEST(test_many_failures),
+		DAEMON_TEST(test_half_a_line_before_auth),
 		DAEMON_TEST(test_timeout),
 		DAEMON_TEST(test_revoked_in_a_list),
 		DAEMON_TEST(test_namespaces),

@@ -178,6 +178,36 @@ test_storm(void **state)
 	wire_stop(&w, d);
 }
 
+/* More than one turn of the loop takes: others are served between. */
+static void
+test_long_pipeline(void **state)
+{
+	struct daemon *d = *state;
+	struct buf requests = { 0 };
+	struct wire w, other;
+	char expected[32];
+
+	wire_start(&w, d);
+	wire_open(&other, d->port);
+	for (unsigned i = 0; i < 20000; i++)
+		buf_addf(&requests, "%u PING %u\n%s", i, i,
+		    i % 100 == 99 ? "h HEALTH BREAKERS\n" : "");
+	assert_false(requests.failed);
+	wire_send_bytes(&w, requests.ptr, requests.len);
+	for (unsigned i = 0; i < 20000; i++) {
+		(void)snprintf(expected, sizeof(expected), "%u OK %u", i, i);
+		wire_expect(&w, expected);
+		if (i % 100 == 99)
+			while (strcmp(wire_line(&w), "h OK") != 0)
+				;
+		if (i % 1000 == 0)
+			wire_ask(&other, "o PING", "o OK");
+	}
+	buf_free(&requests);
+	wire_close(&other);
+	wire_stop(&w, d);
+}
+
 int
 main(void)
 {
@@ -185,6 +215,7 @@ main(void)
 		DAEMON_TEST(test_done_of_a_job_set_anew),
 		DAEMON_TEST(test_backup),
 		DAEMON_TEST(test_storm),
+		DAEMON_TEST(test_long_pipeline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

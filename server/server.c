@@ -651,7 +651,7 @@ server_init(struct server *s, const struct options *o, struct config *c,
 	memset(s, 0, sizeof(*s));
 	s->options = o;
 	s->config = c;
-	s->frame_fd = -1;
+	s->frame_fd = s->spare_fd = -1;
 	s->waiters_end = &s->waiters;
 	s->started_mono_ns = os->mono_ns();
 	s->exit_code = EXIT_RUNTIME;

@@ -62,6 +62,9 @@ struct server {
 	size_t n_listeners;
 	bool accepting;
 	ev_timer accept_pause;
+	size_t max_conns;	    /* as configured, or as descriptors allow */
+	int spare_fd;		    /* to refuse a client with; -1: none */
+	int64_t refusals_logged_ns; /* monotonic; 0: never */
 	bool tls_enabled;
 
 	/* net/conn.c */

@@ -1,7 +1,7 @@
 /* AUTH PING HELLO HELP WHOAMI QUIT */
 #include "commands.h"
 
-#include "log.h"
+#include "listener.h"
 #include "options.h"
 #include "reply.h"
 
@@ -23,6 +23,11 @@ cmd_auth(struct conn *c, const struct request *r, struct err *e)
 	c->authenticated = true;
 	c->role = c->token->role;
 	ev_timer_stop(s->loop, &c->deadline);
+	if (!listener_has_place(s, c)) {
+		s->conns_refused++;
+		conn_finish(c);
+		return err_set(e, ERR_LIMIT, "too many connections");
+	}
 	reply_ok(conn_reply(c), r->id);
 	return HANDLED;
 }

@@ -92,6 +92,7 @@ struct conn {
 	bool eof;		     /* the client sends no more */
 	bool closing;		     /* close when all is sent */
 
+	bool extra; /* beyond max_conns, until it is seen to be an admin */
 	bool authenticated;
 	const struct auth_token *token; /* NULL: no auth_file */
 	enum role role;

@@ -1,16 +1,24 @@
 /*
- * When descriptors run out, accepting stops until one is closed or a moment
- * has passed: a listener that stays readable would keep the loop spinning.
+ * Clients get no more descriptors than leave enough for runs and for the log.
+ * One who comes beyond that, or when the system has none, is told so and
+ * closed: with the spare descriptor, when it has to be. Where tokens are used,
+ * a few places more are for admins, who show only with AUTH that they are.
+ *
+ * When not even that helps, accepting stops until a descriptor is closed or a
+ * moment has passed: a listener that stays readable would keep the loop
+ * spinning.
  */
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,10 +26,18 @@
 
 #include "conn.h"
 #include "log.h"
+#include "os.h"
+#include "tstamp.h"
 
 #define BACKLOG 4096
 #define ACCEPTS_PER_TURN 64
 #define ACCEPT_PAUSE 0.1 /* seconds */
+/* Of the log, the loops and whatever else there is once. */
+#define DESCRIPTORS_FIXED 48
+/* Of a run: pipes and what watches its process. */
+#define DESCRIPTORS_PER_RUN 4
+#define ADMIN_PLACES 8u
+#define REFUSALS_LOGGED_NS (60 * NS_PER_S)
 
 /*
  * A peer that vanished without a word is found: after this long in silence it
@@ -40,21 +56,112 @@ struct listener {
 	bool has_path; /* the socket at address.path is ours */
 };
 
+/* What clients may have of the descriptors that the system lets us have. */
+static size_t
+conns_limit(const struct config *c)
+{
+	uint64_t kept = DESCRIPTORS_FIXED +
+	    DESCRIPTORS_PER_RUN * (uint64_t)c->processor_max_inflight;
+	uint64_t want = c->controller_max_connections, n;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return want;
+	n = limit.rlim_cur;
+	n -= kept < n / 2 ? kept : n / 2;
+	if (n >= want)
+		return want;
+	LOG_WARN("connections_limited", LOG_U64("max_connections", want),
+	    LOG_U64("possible", n), LOG_U64("descriptors", limit.rlim_cur));
+	return n;
+}
+
 static void
-refuse(struct server *s, int fd)
+open_spare(struct server *s)
+{
+	if (s->spare_fd == -1)
+		s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+close_spare(struct server *s)
+{
+	if (s->spare_fd != -1)
+		(void)close(s->spare_fd);
+	s->spare_fd = -1;
+}
+
+static void
+log_refusals(struct server *s, const char *reason)
+{
+	int64_t now_ns = os->mono_ns();
+
+	if (s->refusals_logged_ns != 0 &&
+	    now_ns - s->refusals_logged_ns < REFUSALS_LOGGED_NS)
+		return;
+	s->refusals_logged_ns = now_ns;
+	LOG_WARN("connections_refused", LOG_STR("reason", reason),
+	    LOG_U64("connections", s->conns.n),
+	    LOG_U64("refused_total", s->conns_refused));
+}
+
+static void
+refuse(struct server *s, int fd, const char *reason)
 {
 	static const char reply[] = "- ERROR limit too many connections\n";
 
 	s->conns_refused++;
+	log_refusals(s, reason);
 	/* A fresh socket has room for it; and it is only a courtesy. */
 	(void)!send(fd, reply, sizeof(reply) - 1, MSG_NOSIGNAL);
 	(void)close(fd);
 }
 
+/* There is no descriptor for the client that comes next, save the spare one.
+ * Whether it could be told. */
+static bool
+refuse_with_spare(struct server *s, int listener)
+{
+	int fd;
+
+	if (s->spare_fd == -1)
+		return false;
+	close_spare(s);
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd != -1)
+		refuse(s, fd, "no descriptors are left");
+	open_spare(s);
+	return fd != -1;
+}
+
+/* Whether one more may come in, perhaps an admin, when all places are taken.
+ * The one who has shown no token for the longest time makes room. */
+static bool
+has_admin_place(struct server *s)
+{
+	if (s->auth == NULL)
+		return false;
+	if (s->conns.n < s->max_conns + ADMIN_PLACES)
+		return true;
+	for (struct conn *c = s->conns.first; c != NULL; c = c->next) {
+		if (c->fd == -1 || !c->extra || c->authenticated)
+			continue;
+		conn_kill(c);
+		return true;
+	}
+	return false;
+}
+
+bool
+listener_has_place(const struct server *s, const struct conn *c)
+{
+	return !c->extra || c->role == ROLE_ADMIN || s->conns.n <= s->max_conns;
+}
+
 static void
 pause_accepting(struct server *s)
 {
-	LOG_WARN("accept_paused", LOG_ERRNO(errno));
+	log_refusals(s, "no descriptors are left, or no memory");
 	for (size_t i = 0; i < s->n_listeners; i++)
 		ev_io_stop(s->loop, &s->listeners[i].io);
 	s->accepting = false;
@@ -90,20 +197,28 @@ on_connection(struct ev_loop *loop, ev_io *w, int revents)
 	for (int i = 0; i < ACCEPTS_PER_TURN && s->accepting; i++) {
 		int fd =
 		    accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct conn *c;
+		bool extra;
 
+		if (fd == -1 && (errno == EMFILE || errno == ENFILE) &&
+		    refuse_with_spare(s, w->fd))
+			continue;
 		if (fd == -1 &&
 		    (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			errno == ENOMEM))
 			pause_accepting(s);
 		if (fd == -1)
 			return;
-		if (s->conns.n >= s->config->controller_max_connections) {
-			refuse(s, fd);
+		extra = s->conns.n >= s->max_conns;
+		if (extra && !has_admin_place(s)) {
+			refuse(s, fd, "max_connections is reached");
 			continue;
 		}
 		set_options(fd);
-		if (conn_new(s, fd) == NULL)
+		if ((c = conn_new(s, fd)) == NULL)
 			s->conns_refused++; /* for want of memory */
+		else
+			c->extra = extra;
 	}
 }
 
@@ -250,6 +365,8 @@ listeners_open(struct server *s, struct err *e)
 {
 	size_t n = s->config->controller_listen.n;
 
+	s->max_conns = conns_limit(s->config);
+	open_spare(s);
 	ev_timer_init(&s->accept_pause, on_accept_pause, 0, ACCEPT_PAUSE);
 	s->accept_pause.data = s;
 	if ((s->listeners = calloc(n, sizeof(*s->listeners))) == NULL)
@@ -282,6 +399,7 @@ listeners_stop(struct server *s)
 void
 listeners_close(struct server *s)
 {
+	close_spare(s);
 	if (s->listeners == NULL)
 		return;
 	for (size_t i = 0; i < s->n_listeners; i++) {

@@ -16,6 +16,9 @@ void listeners_close(struct server *s);
 /* A descriptor has become free: accept again if that was why it stopped. */
 void listener_resume(struct server *s);
 
+/* Whether there is a place for a client that has shown who it is. */
+bool listener_has_place(const struct server *s, const struct conn *c);
+
 /* Where they listen, with real ports, comma-separated. */
 void listeners_put(const struct server *s, struct buf *out);
 

@@ -119,8 +119,8 @@ test_many_connections(void **state)
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	limit.rlim_cur = limit.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	if (limit.rlim_cur < MOST + 200)
-		n = (int)limit.rlim_cur - 200;
+	if (limit.rlim_cur < MOST + 400)
+		n = (int)limit.rlim_cur - 400;
 	w = calloc((size_t)n, sizeof(*w));
 	assert_non_null(w);
 	daemon_start(d);

@@ -1,5 +1,6 @@
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -80,6 +81,10 @@ daemon_path(const struct daemon *d, const char *name)
 static void
 become(const struct daemon *d, const char *path, char **argv, int log_fd)
 {
+	const struct rlimit limit = { d->n_descriptors, d->n_descriptors };
+
+	if (limit.rlim_cur != 0 && setrlimit(RLIMIT_NOFILE, &limit) == -1)
+		_exit(126);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || chdir(d->dir) == -1 ||
 	    dup2(log_fd, STDOUT_FILENO) == -1 ||
 	    dup2(log_fd, STDERR_FILENO) == -1)

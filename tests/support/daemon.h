@@ -19,12 +19,13 @@ struct daemon {
 	char dir[64]; /* its working directory */
 	char *args[DAEMON_ARGS_MAX];
 	size_t n_args;
-	pid_t pid;	  /* 0: not running */
-	int port;	  /* of the last start */
-	int exit_status;  /* of the last start that was refused */
-	int log_watch;	  /* inotify on the log file */
-	size_t log_start; /* where the last start began in the log */
-	char *log;	  /* what daemon_log returned last */
+	unsigned long n_descriptors; /* it may have; 0: as many as we */
+	pid_t pid;		     /* 0: not running */
+	int port;		     /* of the last start */
+	int exit_status;	     /* of the last start that was refused */
+	int log_watch;		     /* inotify on the log file */
+	size_t log_start;	     /* where the last start began in the log */
+	char *log;		     /* what daemon_log returned last */
 };
 
 /* A fresh directory, and a configuration that differs from the defaults only

@@ -339,6 +339,15 @@ parse_limits(struct check *c, struct limits *l)
 	return 0;
 }
 
+/* Nothing has happened yet that it could be taken from. */
+static void
+no_value(struct check *c, const char *metric)
+{
+	put_text(&c->text, metric);
+	buf_add_str(&c->text, " has no value yet");
+	check_put_perfdata(&c->perfdata, metric, "U", "", NULL, NULL);
+}
+
 static void
 judge(struct check *c, const struct limits *l, const char *metric,
     const struct metric *m, const char *value)
@@ -377,6 +386,8 @@ check_metric(struct check *c, struct tick *t, const char *metric,
 	value = find_value(r, w.name);
 	if (value == NULL)
 		unknown(c, metric, "there is no such metric");
+	else if (strcmp(value, "-") == 0)
+		no_value(c, metric);
 	else if (!is_number(value))
 		unknown(c, metric, "not a number");
 	else

@@ -164,7 +164,8 @@ put_cell(struct buf *b, const struct top *t, enum shown shown, const char *word,
 		put_percent(b, word);
 		break;
 	case SHOW_BAR:
-		bar_put(b, strtod(word, NULL), BAR_WIDTH, t->utf8);
+		if (strcmp(word, "-") != 0)
+			bar_put(b, strtod(word, NULL), BAR_WIDTH, t->utf8);
 		break;
 	case SHOW_DISTANCE:
 		put_distance(b, word, now_ns);
@@ -182,7 +183,7 @@ cell_ink(const struct column *col, const char *word)
 {
 	double v = strtod(word, NULL);
 
-	if (col->shown == SHOW_BAR)
+	if (col->shown == SHOW_BAR && strcmp(word, "-") != 0)
 		return v < 0.5 ? INK_BAD : v < 0.9 ? INK_WARN : INK_GOOD;
 	return col->width > 0 ? top_ink(word) : INK_PLAIN;
 }

@@ -4,6 +4,7 @@
 #include "integration_health.h"
 #include "listing.h"
 #include "reply.h"
+#include "runner.h"
 
 static bool
 must_wait(struct conn *c, struct slice id, bool decides)
@@ -43,6 +44,9 @@ check_runner(const struct conn *c, const struct rule_spec *probe, struct err *e)
 	};
 	enum runner runner = needed[probe->runner - RUNNER_COUNT];
 
+	if (!runner_is_built(probe->runner))
+		return err_set(e, ERR_INVALID, "this build has no probe %s",
+		    runner_word(probe->runner));
 	if (c->token == NULL || runner == RUNNER_COUNT ||
 	    auth_allows_runner(c->token, runner))
 		return 0;

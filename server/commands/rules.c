@@ -3,6 +3,7 @@
 
 #include "listing.h"
 #include "reply.h"
+#include "runner.h"
 
 static bool
 must_wait(struct conn *c, struct slice rule)
@@ -126,6 +127,9 @@ cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 	if (!allowed(c, q->rule, "rule", e) ||
 	    !allowed(c, q->pattern, "pattern", e))
 		return FAILED;
+	if (!runner_is_built(q->spec->runner))
+		return err_set(e, ERR_INVALID, "this build has no runner %s",
+		    runner_word(q->spec->runner));
 	if (c->token != NULL && !auth_allows_runner(c->token, q->spec->runner))
 		return err_set(e, ERR_DENIED, "token %s may not use runner %s",
 		    c->token->name, runner_word(q->spec->runner));

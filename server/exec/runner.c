@@ -29,6 +29,12 @@ runner_find(enum runner r)
 	return runners[r];
 }
 
+bool
+runner_is_built(enum runner r)
+{
+	return r == RUNNER_AGENT || runners[r] != NULL;
+}
+
 void
 runners_close(struct executor *ex)
 {

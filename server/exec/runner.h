@@ -42,6 +42,8 @@ extern const struct runner_ops probe_tcp;
 /* NULL: that runner is not built in. Most probes of integrations are told from
  * runs by their runners: see rule_spec_is_probe. */
 const struct runner_ops *runner_find(enum runner r);
+/* Whether this build has what runs, or probes, of that kind need. */
+bool runner_is_built(enum runner r);
 
 /* Close them all. */
 void runners_close(struct executor *ex);

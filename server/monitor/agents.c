@@ -274,6 +274,13 @@ status_word(const struct config *c, const struct rule *rule,
 	return sched_rule_running(rule) > 0 ? "active" : "idle";
 }
 
+/* The share of something there was none of yet. */
+static double
+rate_of(const struct agent_view *v, double rate)
+{
+	return v->operations == 0 ? NAN : rate;
+}
+
 void
 agents_put_words(struct buf *out, const struct server *s,
     const struct rule *rule)
@@ -284,8 +291,8 @@ agents_put_words(struct buf *out, const struct server *s,
 	agent_stats_look(rule->stats, os->mono_ns(), &v);
 	m[METRIC_AGENTS_rule].word = rule->id;
 	m[METRIC_AGENTS_status].word = status_word(s->config, rule, &v);
-	m[METRIC_AGENTS_success_rate].ratio = v.success_rate;
-	m[METRIC_AGENTS_confidence_score].ratio = v.confidence;
+	m[METRIC_AGENTS_success_rate].ratio = rate_of(&v, v.success_rate);
+	m[METRIC_AGENTS_confidence_score].ratio = rate_of(&v, v.confidence);
 	m[METRIC_AGENTS_operations_completed].number = v.operations;
 	m[METRIC_AGENTS_health_trend].word = trend_word(v.trend);
 	metric_put_words(out, METRIC_SECTION_AGENTS, m);
@@ -307,12 +314,12 @@ static void
 fill_view(struct metric_value *m, const struct agent_view *v)
 {
 	m[METRIC_AGENT_operations_completed].number = v->operations;
-	m[METRIC_AGENT_success_rate].ratio = v->success_rate;
-	m[METRIC_AGENT_confidence_score].ratio = v->confidence;
+	m[METRIC_AGENT_success_rate].ratio = rate_of(v, v->success_rate);
+	m[METRIC_AGENT_confidence_score].ratio = rate_of(v, v->confidence);
 	m[METRIC_AGENT_last_active_ns].ns = v->last_active_ns;
 	m[METRIC_AGENT_health_trend].word = trend_word(v->trend);
 	m[METRIC_AGENT_avg_execution_time_ms].ns = v->average_ns;
-	m[METRIC_AGENT_error_rate].ratio = v->error_rate;
+	m[METRIC_AGENT_error_rate].ratio = rate_of(v, v->error_rate);
 	m[METRIC_AGENT_recent_executions].number = v->recent;
 	m[METRIC_AGENT_recent_failures].number = v->recent_failures;
 	m[METRIC_AGENT_last_success_ns].ns = v->last_success_ns;

@@ -26,6 +26,12 @@ const struct condition alert_conditions[CONDITION_COUNT] = {
 #undef CONDITION
 };
 
+static const char *const event_names[] = {
+	[ALERT_RAISED] = "alert_raised",
+	[ALERT_ACKNOWLEDGED] = "alert_acknowledged",
+	[ALERT_CLEARED] = "alert_cleared",
+};
+
 void
 alert_tell(const struct alert *a, enum alert_event event)
 {
@@ -36,8 +42,7 @@ alert_tell(const struct alert *a, enum alert_event event)
 	struct buf message = { 0 };
 
 	alert_put_message(&message, a);
-	LOG_AT_(level, "alert", LOG_STR("event", alert_event_word(event)),
-	    LOG_U64("alert", a->id),
+	LOG_AT_(level, event_names[event], LOG_U64("alert", a->id),
 	    LOG_STR("severity", alert_severity_word(a->severity)),
 	    LOG_STR("source_type", alert_source_word(alert_source_type(a))),
 	    LOG_STR("source", a->source),

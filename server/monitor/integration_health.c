@@ -1,5 +1,7 @@
 #include "integration_health.h"
 
+#include <math.h>
+
 #include "breakers.h"
 #include "metric.h"
 #include "os.h"
@@ -107,6 +109,13 @@ result_word(const struct probe *probe)
 	return probe->failed ? probe->why : "ok";
 }
 
+/* Of no calls at all there is none. */
+static double
+error_rate(const struct integration *i, const struct integration_view *v)
+{
+	return i->calls_total == 0 ? NAN : v->calls.error_rate;
+}
+
 void
 integration_put_words(struct buf *out, const struct server *s,
     const struct integration *i)
@@ -119,7 +128,7 @@ integration_put_words(struct buf *out, const struct server *s,
 	m[METRIC_INTEGRATIONS_status].word = status_word(v.status);
 	m[METRIC_INTEGRATIONS_last_used_ns].ns = i->last_used_ns;
 	m[METRIC_INTEGRATIONS_latency_ms].ns = v.calls.latency_ns;
-	m[METRIC_INTEGRATIONS_error_rate].ratio = v.calls.error_rate;
+	m[METRIC_INTEGRATIONS_error_rate].ratio = error_rate(i, &v);
 	m[METRIC_INTEGRATIONS_health_trend].word = trend_word(v.calls.trend);
 	m[METRIC_INTEGRATIONS_connection_status].word = connection_word(i);
 	metric_put_words(out, METRIC_SECTION_INTEGRATIONS, m);
@@ -157,7 +166,7 @@ integration_put_one(struct buf *out, struct slice id, const struct server *s,
 	m[METRIC_INTEGRATION_status].word = status_word(v.status);
 	m[METRIC_INTEGRATION_last_used_ns].ns = i->last_used_ns;
 	m[METRIC_INTEGRATION_latency_ms].ns = v.calls.latency_ns;
-	m[METRIC_INTEGRATION_error_rate].ratio = v.calls.error_rate;
+	m[METRIC_INTEGRATION_error_rate].ratio = error_rate(i, &v);
 	m[METRIC_INTEGRATION_health_trend].word = trend_word(v.calls.trend);
 	m[METRIC_INTEGRATION_connection_status].word = connection_word(i);
 	m[METRIC_INTEGRATION_calls_total].number = i->calls_total;

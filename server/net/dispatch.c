@@ -123,6 +123,22 @@ stamp(struct conn *c, int command)
 	s->stamp = traffic_stamp(s->traffic, c->read_us, command);
 }
 
+/* Who it was, as far as is known. */
+static void
+log_command(const struct conn *c, const struct request *r)
+{
+	char name[PEER_NAME_MAX];
+
+	/* To show the options of a rule is no change. */
+	if (r->command->id == CMD_RULE_OPTIONS && r->n_args == 1)
+		return;
+	peer_name(c->fd, name);
+	LOG_INFO("command", LOG_STR("command", r->command->words),
+	    LOG_SLICE("target", r->n_args > 0 ? r->args[0] : slice_str("-")),
+	    LOG_STR("address", name),
+	    LOG_STR("token", c->token == NULL ? "-" : c->token->name));
+}
+
 /* Run the handler of a request whose id, command and arity are known. */
 static int
 execute(struct conn *c, struct request *r, struct err *e)
@@ -133,6 +149,8 @@ execute(struct conn *c, struct request *r, struct err *e)
 		return FAILED;
 	c->asked = false;
 	rc = handlers[r->command->id](c, r, e);
+	if (rc == HANDLED && (r->command->flags & CMD_LOGGED) != 0)
+		log_command(c, r);
 	request_clear(r);
 	return rc;
 }

@@ -67,7 +67,7 @@ test_hundred_runs_with_ten_failures(void **state)
 	wire_ask(&w, "r REMOVERULE r", "r OK");
 	wire_ask_start(&w, "h HEALTH AGENT r", "h ERROR not_found ");
 	wire_ask(&w, "r RULE SET r j. shell true", "r OK");
-	wire_ask(&w, "h HEALTH AGENTS", "h r idle 0 0 0 stable");
+	wire_ask(&w, "h HEALTH AGENTS", "h r idle - - 0 stable");
 	wire_expect(&w, "h OK");
 	wire_stop(&w, d);
 }
@@ -130,7 +130,7 @@ test_namespace(void **state)
 	wire_close(&w);
 	wire_open(&w, d->port);
 	wire_ask(&w, "AUTH s-a", "OK");
-	wire_ask(&w, "h HEALTH AGENTS", "h a.1 idle 0 0 0 stable");
+	wire_ask(&w, "h HEALTH AGENTS", "h a.1 idle - - 0 stable");
 	wire_expect(&w, "h OK");
 	wire_ask_start(&w, "h HEALTH AGENT a.2", "h ERROR denied ");
 	wire_ask_start(&w, "h HEALTH AGENT b.1", "h ERROR denied ");

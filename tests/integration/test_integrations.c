@@ -439,8 +439,8 @@ test_who_may(void **state)
 		{ "1 INTEGRATION LIST",
 		    "1 http://h:80 -\n1 in.x tcp h:1\n1 OK" },
 		{ "1 HEALTH INTEGRATIONS",
-		    "1 http://h:80 healthy 0 0 0 stable unknown\n"
-		    "1 in.x healthy 0 0 0 stable unknown\n1 OK" },
+		    "1 http://h:80 healthy 0 0 - stable unknown\n"
+		    "1 in.x healthy 0 0 - stable unknown\n1 OK" },
 		{ NULL, NULL },
 	};
 	struct daemon *d = *state;

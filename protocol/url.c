@@ -129,20 +129,60 @@ url_split_address(struct slice text, struct url *u, struct err *e)
 	return 0;
 }
 
+static const char mask[] = "***";
+
+/* A query: the names before `=` stay, and a word without one may itself be
+ * what is to be kept secret. */
+static void
+put_masked_query(struct buf *out, struct slice query)
+{
+	while (query.len > 0) {
+		struct slice pair = before_any(query, "&;");
+		struct slice name = before_any(pair, "=");
+
+		if (name.len < pair.len) {
+			buf_add_slice(out, name);
+			buf_add_byte(out, '=');
+		}
+		if (pair.len > 0)
+			buf_add_str(out, mask);
+		query = after(query, pair.len);
+		if (query.len > 0)
+			buf_add_byte(out, query.ptr[0]);
+		query = after(query, query.len > 0);
+	}
+}
+
 void
 url_put_masked(struct buf *out, struct slice text)
 {
-	struct slice scheme, user_info, host_port, rest;
+	struct slice scheme, user_info, host_port, rest, path;
 
-	if (!cut(text, &scheme, &user_info, &host_port, &rest) ||
-	    host_port.ptr == scheme.ptr + scheme.len + 3) {
+	if (!cut(text, &scheme, &user_info, &host_port, &rest)) {
 		buf_add_slice(out, text);
 		return;
 	}
 	buf_add_slice(out, scheme);
-	buf_add_str(out, "://***@");
+	buf_add_str(out, "://");
+	if (host_port.ptr != scheme.ptr + scheme.len + 3) {
+		buf_add_str(out, mask);
+		buf_add_byte(out, '@');
+	}
 	buf_add_slice(out, host_port);
-	buf_add_slice(out, rest);
+	path = before_any(rest, "?#");
+	buf_add_slice(out, path);
+	rest = after(rest, path.len);
+	if (rest.len > 0 && rest.ptr[0] == '?') {
+		struct slice query = before_any(rest, "#");
+
+		buf_add_byte(out, '?');
+		put_masked_query(out, after(query, 1));
+		rest = after(rest, query.len);
+	}
+	if (rest.len > 0) {
+		buf_add_byte(out, '#');
+		buf_add_str(out, rest.len > 1 ? mask : "");
+	}
 }
 
 static const struct {

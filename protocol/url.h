@@ -25,8 +25,9 @@ int url_split(struct slice text, struct url *u, struct err *e);
 /* The same of `host:port` alone, and both must be there. */
 int url_split_address(struct slice text, struct url *u, struct err *e);
 
-/* Append text with the user info replaced by ***, or all of it as it is
- * when it has none. For any text: it need not be a valid URL. */
+/* Append text with *** for the user info, for each value of the query (and for
+ * what is not of the form name=value), and for the fragment. For any text: it
+ * need not be a valid URL, and is shown as it is if it has no `scheme://`. */
 void url_put_masked(struct buf *out, struct slice text);
 
 /* Append `scheme://host:port`, what connections, breakers and integrations

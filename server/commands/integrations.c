@@ -30,39 +30,16 @@ integration_find(struct conn *c, struct slice id, struct err *e)
 	return NULL;
 }
 
-/* Who may not make the server call others, or run programs, by a rule, may not
- * by a probe either. */
-static int
-check_runner(const struct conn *c, const struct rule_spec *probe, struct err *e)
-{
-	static const enum runner needed[] = {
-		[PROBE_HTTP - RUNNER_COUNT] = RUNNER_HTTP,
-		[PROBE_TCP - RUNNER_COUNT] = RUNNER_COUNT, /* none */
-		[PROBE_REDIS - RUNNER_COUNT] = RUNNER_REDIS,
-		[PROBE_AMQP - RUNNER_COUNT] = RUNNER_AMQP,
-		[PROBE_EXEC - RUNNER_COUNT] = RUNNER_DIRECT,
-	};
-	enum runner runner = needed[probe->runner - RUNNER_COUNT];
-
-	if (!runner_is_built(probe->runner))
-		return err_set(e, ERR_INVALID, "this build has no probe %s",
-		    runner_word(probe->runner));
-	if (c->token == NULL || runner == RUNNER_COUNT ||
-	    auth_allows_runner(c->token, runner))
-		return 0;
-	return err_set(e, ERR_DENIED,
-	    "token %s may not use runner %s, which the probe needs",
-	    c->token->name, runner_word(runner));
-}
-
 int
 cmd_integration_set(struct conn *c, const struct request *r, struct err *e)
 {
 	const struct request_integration_set *q = &r->u.integration_set;
 	struct store_waiter w = conn_waiter(c, r->id);
 
+	/* Who may not make the server call others, or run programs, by a rule,
+	 * may not by a probe either. */
 	if (!allowed(c, q->integration, "integration", e) ||
-	    check_runner(c, q->probe, e) == -1)
+	    auth_check_runner(c->token, q->probe, e) == -1)
 		return FAILED;
 	if (must_wait(c, q->integration, false))
 		return WAIT;

@@ -130,16 +130,18 @@ cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 	if (!runner_is_built(q->spec->runner))
 		return err_set(e, ERR_INVALID, "this build has no runner %s",
 		    runner_word(q->spec->runner));
-	if (c->token != NULL && !auth_allows_runner(c->token, q->spec->runner))
-		return err_set(e, ERR_DENIED, "token %s may not use runner %s",
-		    c->token->name, runner_word(q->spec->runner));
+	if (auth_check_runner(c->token, q->spec, e) == -1)
+		return FAILED;
 	if (check_listable(q, e) == -1)
 		return FAILED;
 	if (must_wait(c, q->rule))
 		return WAIT;
 	old = rules_find(store_rules(store), q->rule);
+	/* The options stay: what was set for one runner by who may use it must
+	 * not serve another that may not. */
 	if (old != NULL &&
 	    (!allowed(c, rule_pattern(old), "pattern", e) ||
+		auth_check_runner(c->token, old->spec, e) == -1 ||
 		keep_options(q->spec, old->spec, e) == -1))
 		return FAILED;
 	if (check_secrets(c->server->auth, q->rule, q->pattern, q->spec, e) ==
@@ -251,6 +253,8 @@ cmd_rule_options(struct conn *c, const struct request *r, struct err *e)
 		reply_ok(conn_reply(c), r->id);
 		return HANDLED;
 	}
+	if (auth_check_runner(c->token, rule->spec, e) == -1)
+		return FAILED;
 	spec = with_options(c, rule, r->args + 1, r->n_args - 1, e);
 	if (spec == NULL)
 		return FAILED;

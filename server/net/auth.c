@@ -455,10 +455,55 @@ auth_allows_name(const struct auth_token *token, struct slice name)
 	return slice_has_prefix(name, slice_str(token->namespace));
 }
 
-bool
-auth_allows_runner(const struct auth_token *token, enum runner runner)
+/* The runners that a spec needs, a bit each. An executable is run by an agent
+ * or a probe as it is by the runner direct. */
+static unsigned
+runners_needed(const struct rule_spec *spec)
 {
-	return (token->runners & 1u << runner) != 0;
+	switch ((int)spec->runner) {
+	case RUNNER_AGENT:
+		return 1u << RUNNER_AGENT |
+		    (spec->args.n > 0 ? 1u << RUNNER_DIRECT : 0);
+	case PROBE_HTTP:
+		return 1u << RUNNER_HTTP;
+	case PROBE_REDIS:
+		return 1u << RUNNER_REDIS;
+	case PROBE_AMQP:
+		return 1u << RUNNER_AMQP;
+	case PROBE_EXEC:
+		return 1u << RUNNER_DIRECT;
+	case PROBE_TCP:
+		return 0;
+	default:
+		return 1u << spec->runner;
+	}
+}
+
+int
+auth_check_runner(const struct auth_token *token, const struct rule_spec *spec,
+    struct err *e)
+{
+	unsigned lacking =
+	    token == NULL ? 0 : runners_needed(spec) & ~token->runners;
+
+	for (int i = 0; i < RUNNER_COUNT; i++) {
+		if ((lacking & 1u << i) == 0)
+			continue;
+		if (rule_spec_is_probe(spec))
+			return err_set(e, ERR_DENIED,
+			    "token %s may not use runner %s, which the probe "
+			    "needs",
+			    token->name, runner_word((enum runner)i));
+		if (i != (int)spec->runner)
+			return err_set(e, ERR_DENIED,
+			    "token %s may not use runner %s, which %s with an "
+			    "executable needs",
+			    token->name, runner_word((enum runner)i),
+			    runner_word(spec->runner));
+		return err_set(e, ERR_DENIED, "token %s may not use runner %s",
+		    token->name, runner_word((enum runner)i));
+	}
+	return 0;
 }
 
 const char *

@@ -53,7 +53,10 @@ const struct auth_token *auth_find_name(const struct auth *auth,
 
 /* Whether an identifier (or a rule's pattern) is inside the namespace. */
 bool auth_allows_name(const struct auth_token *token, struct slice name);
-bool auth_allows_runner(const struct auth_token *token, enum runner runner);
+/* Whether the token may use all that a rule, or a probe, of this spec makes the
+ * server do; -1 with ERR_DENIED and the runner it lacks. NULL may all. */
+int auth_check_runner(const struct auth_token *token,
+    const struct rule_spec *spec, struct err *e);
 
 /* The namespace as people write it: "*" for all. */
 const char *auth_namespace_word(const struct auth_token *token);

@@ -1,7 +1,7 @@
 /*
  * The bytes as the stored probe of an integration. What was accepted is
- * written as it is kept and read again as the same probe, and no user info of
- * a URL is ever shown.
+ * written as it is kept and read again as the same probe, and no secret of a
+ * URL is ever shown.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -25,6 +25,10 @@ check_shown(const struct rule_spec *probe, size_t arg)
 	if (url_split(buf_slice(&shown), &u, &e) == 0)
 		assert(u.user_info.len == 0 ||
 		    slice_eq(u.user_info, slice_str("***")));
+	/* Nothing is left to be masked. */
+	buf_clear(&again_kept);
+	url_put_masked(&again_kept, buf_slice(&shown));
+	assert(slice_eq(buf_slice(&again_kept), buf_slice(&shown)));
 }
 
 int

@@ -1,7 +1,7 @@
 /*
  * The first line of the bytes as the words of RULE SET from the runner on,
  * the others as options. What was accepted can be printed, and what was
- * printed makes the same rule; no user info of a URL is ever shown.
+ * printed makes the same rule; no secret of a URL is ever shown.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -69,6 +69,10 @@ check_url_shown(const struct rule_spec *spec)
 	if (url_split(buf_slice(&text), &u, &e) == 0)
 		assert(u.user_info.len == 0 ||
 		    slice_eq(u.user_info, slice_str("***")));
+	/* Nothing is left to be masked. */
+	buf_clear(&again_text);
+	url_put_masked(&again_text, buf_slice(&text));
+	assert(slice_eq(buf_slice(&again_text), buf_slice(&text)));
 }
 
 /* Set what the listing of one rule shows in another. */

@@ -27,7 +27,11 @@ static const char tokens[] = "[token.root]\n"
 			     "[token.shellonly]\n"
 			     "secret = \"shellsecret\"\n"
 			     "namespace = \"team.\"\n"
-			     "runners = [\"shell\"]\n";
+			     "runners = [\"shell\"]\n"
+			     "[token.agentonly]\n"
+			     "secret = \"agentsecret\"\n"
+			     "namespace = \"team.\"\n"
+			     "runners = [\"agent\"]\n";
 
 static void
 write_tokens(const struct daemon *d, const char *text)
@@ -347,23 +351,64 @@ test_reader(void **state)
 	wire_stop(&w, d);
 }
 
+/* Runners bound the rules a token may make, and those whose options it may
+ * change; which rules run, pause and go is a matter of the namespace. */
 static void
 test_runners(void **state)
 {
-	static const struct step steps[] = {
+	static const struct step as_root[] = {
+		{ "1 RULE SET team.d team.d direct /bin/true", "1 OK" },
+		{ "1 RULE SET team.e team.e agent /bin/cat", "1 OK" },
+		{ "1 RULE OPTIONS team.d env=A=1", "1 OK" },
+		{ 0 },
+	};
+	static const struct step as_shell[] = {
 		{ "1 RULE SET team.a team. shell true", "1 OK" },
 		{ "1 RULE SET team.b team. direct /bin/true",
-		    "1 ERROR denied ..." },
+		    "1 ERROR denied token shellonly may not use runner "
+		    "direct" },
 		{ "1 RULE SET team.c team. http GET http://h/",
-		    "1 ERROR denied ..." },
+		    "1 ERROR denied token shellonly may not use runner http" },
+		{ "1 RULE OPTIONS team.a env=BASH_ENV=/tmp/x", "1 OK" },
+		{ "1 RULE OPTIONS team.d env=BASH_ENV=/tmp/x",
+		    "1 ERROR denied token shellonly may not use runner "
+		    "direct" },
+		{ "1 RULE OPTIONS team.d retries=1",
+		    "1 ERROR denied token shellonly may not use runner "
+		    "direct" },
+		{ "1 RULE SET team.d team.d shell true",
+		    "1 ERROR denied token shellonly may not use runner "
+		    "direct" },
+		{ "1 RULE OPTIONS team.d", "1 timeout 0..." },
+		{ "1 RULE PAUSE team.d", "1 OK" },
+		{ "1 RULE RESUME team.d", "1 OK" },
+		{ "1 REMOVERULE team.d", "1 OK" },
+		{ "1 RULE SET team.d team.d shell true", "1 OK" },
+		{ 0 },
+	};
+	static const struct step as_agents[] = {
+		{ "1 RULE SET team.f team. agent", "1 OK" },
+		{ "1 RULE OPTIONS team.f concurrency=2", "1 OK" },
+		{ "1 RULE SET team.f team. agent /bin/sh -c id",
+		    "1 ERROR denied token agentonly may not use runner "
+		    "direct, which agent with an executable needs" },
+		{ "1 RULE OPTIONS team.e env=BASH_ENV=/tmp/x",
+		    "1 ERROR denied token agentonly may not use runner "
+		    "direct, which agent with an executable needs" },
 		{ 0 },
 	};
 	struct daemon *d = *state;
 	struct wire w;
 
 	start_with_tokens(d);
+	open_as(&w, d, "rootsecret");
+	wire_play(&w, as_root);
+	wire_close(&w);
 	open_as(&w, d, "shellsecret");
-	wire_play(&w, steps);
+	wire_play(&w, as_shell);
+	wire_close(&w);
+	open_as(&w, d, "agentsecret");
+	wire_play(&w, as_agents);
 	wire_stop(&w, d);
 }
 

@@ -537,7 +537,7 @@ test_restart(void **state)
 		open_at("log");
 		expect_all(HOOK " plain run web ");
 		expect_row("plain", "probe \"tcp h:1\"");
-		expect_row("web", "probe \"http GET http://***@h/?q=1\"");
+		expect_row("web", "probe \"http GET http://***@h/?q=***\"");
 		assert_int_equal(find("run")->probe->spec->args.n, 4);
 		assert_true(
 		    slice_eq(strings_get(&find("run")->probe->spec->args, 2),

@@ -89,7 +89,7 @@ test_parse(void **state)
 		{ "direct /bin/echo a \"b c\" \"\" -n", NULL },
 		{ "http GET http://example.org/", NULL },
 		{ "http post https://u:p@example.org:8443/x?y=@z",
-		    "http POST https://***@example.org:8443/x?y=@z" },
+		    "http POST https://***@example.org:8443/x?y=***" },
 		{ "http DELETE http://h", NULL },
 		{ "http PUT http://[::1]:8080/", NULL },
 		{ "redis redis://localhost/0 PUBLISH ch", NULL },

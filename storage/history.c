@@ -5,6 +5,8 @@
 bool
 history_next(struct record_reader *in, struct record_run *r)
 {
+	unsigned outcome;
+
 	memset(r, 0, sizeof(*r));
 	if (in->left == 0)
 		return false;
@@ -12,9 +14,12 @@ history_next(struct record_reader *in, struct record_run *r)
 	r->attempt = record_get_u32(in);
 	r->started_ns = record_get_i64(in);
 	r->ended_ns = record_get_i64(in);
-	r->outcome = record_get_u8(in);
+	outcome = record_get_u8(in);
+	r->outcome = outcome & ~HISTORY_REASON;
 	r->exit = (int32_t)record_get_u32(in);
 	r->rule = record_get_name(in);
+	if (outcome & HISTORY_REASON)
+		r->reason = record_get_name(in);
 	return !in->bad;
 }
 
@@ -28,9 +33,12 @@ history_add(struct buf *out, const struct record_run *r, struct slice old)
 	record_put_u32(out, r->attempt);
 	record_put_i64(out, r->started_ns);
 	record_put_i64(out, r->ended_ns);
-	record_put_u8(out, r->outcome);
+	record_put_u8(out,
+	    r->outcome | (r->reason.len > 0 ? HISTORY_REASON : 0));
 	record_put_u32(out, (uint32_t)r->exit);
 	record_put_name(out, r->rule);
+	if (r->reason.len > 0)
+		record_put_name(out, r->reason);
 	record_read(&in, old);
 	for (int n = 1; n < HISTORY_RUNS_MAX; n++)
 		if (!history_next(&in, &run))

@@ -3,7 +3,8 @@
  * memory and in the image: one after the other, each
  *
  *     u64 execution_id, u32 attempt, i64 started_ns, i64 ended_ns,
- *     u8 outcome, i32 exit, name rule
+ *     u8 outcome and HISTORY_REASON, i32 exit, name rule,
+ *     with HISTORY_REASON: name reason
  */
 #ifndef STORAGE_HISTORY_H
 #define STORAGE_HISTORY_H
@@ -15,6 +16,7 @@
 #include "slice.h"
 
 #define HISTORY_RUNS_MAX 16
+#define HISTORY_REASON 0x80u /* images without any have none */
 
 /* Append to *out the run that *r (of a FINISH record) tells of, then as many
  * of `old` as are kept. */

@@ -397,6 +397,8 @@ void
 record_put_run(struct buf *out, enum record_type type,
     const struct record_run *r)
 {
+	unsigned flags =
+	    r->flags | (r->reason.len > 0 ? RECORD_FINISH_REASON : 0);
 	size_t start = record_begin(out);
 
 	record_put_u64(out, r->execution_id);
@@ -416,11 +418,13 @@ record_put_run(struct buf *out, enum record_type type,
 		record_put_i64(out, r->ended_ns);
 		record_put_u8(out, r->outcome);
 		record_put_u32(out, (uint32_t)r->exit);
-		record_put_u8(out, r->flags);
+		record_put_u8(out, flags);
 		record_put_i64(out, r->next_due_ns);
 	}
 	record_put_name(out, r->job);
 	record_put_name(out, r->rule);
+	if (type == RECORD_JOB_FINISH && r->reason.len > 0)
+		record_put_name(out, r->reason);
 	record_end(out, start, type);
 }
 
@@ -429,6 +433,7 @@ record_get_run(enum record_type type, struct slice payload,
     struct record_run *r)
 {
 	struct record_reader in;
+	unsigned flags = 0;
 
 	memset(r, 0, sizeof(*r));
 	record_read(&in, payload);
@@ -449,13 +454,16 @@ record_get_run(enum record_type type, struct slice payload,
 		r->ended_ns = record_get_i64(&in);
 		r->outcome = record_get_u8(&in);
 		r->exit = (int32_t)record_get_u32(&in);
-		r->flags = record_get_u8(&in);
+		flags = record_get_u8(&in);
 		r->next_due_ns = record_get_i64(&in);
 	}
 	r->job = record_get_name(&in);
 	r->rule = record_get_name(&in);
+	if (flags & RECORD_FINISH_REASON)
+		r->reason = record_get_name(&in);
+	r->flags = flags & ~RECORD_FINISH_REASON;
 	return record_done(&in) && r->job.len > 0 &&
-	    (r->flags & ~RECORD_FINISH_FLAGS) == 0;
+	    (flags & ~RECORD_FINISH_FLAGS) == 0;
 }
 
 struct slice

@@ -84,7 +84,8 @@ enum record_type {
 	RECORD_JOB_START = 5,
 	/* It ended: u64 execution_id, u32 attempt, i64 started_ns,
 	 * i64 ended_ns, u8 outcome, i32 exit, u8 flags (RECORD_FINISH_*),
-	 * i64 next_due_ns (0: none), name job, name rule (may be empty) */
+	 * i64 next_due_ns (0: none), name job, name rule (may be empty),
+	 * with _REASON: name reason */
 	RECORD_JOB_FINISH = 6,
 	/* u8 paused, name rule, name pattern, u16 n, n text: runner and
 	 * arguments, u16 m, m text: key=value of each option set */
@@ -136,7 +137,9 @@ const char *entry_kind_command(enum entry_kind kind);
 #define RECORD_FINISH_ORPHAN 0x01u
 /* Another attempt follows at next_due_ns: the job stays queued. */
 #define RECORD_FINISH_RETRY 0x02u
-#define RECORD_FINISH_FLAGS 0x03u
+/* Why it was no success follows at the end. */
+#define RECORD_FINISH_REASON 0x04u
+#define RECORD_FINISH_FLAGS 0x07u
 #define RECORD_OUTCOME_SUCCESS 1u /* the others: enum run_outcome */
 #define RECORD_EXIT_NONE (-1)	  /* it has no exit status */
 
@@ -238,9 +241,12 @@ struct record_run { /* TRIGGER, START and FINISH; others' fields are zero */
 	int64_t started_ns, ended_ns;
 	unsigned outcome; /* enum run_outcome of the server */
 	int32_t exit;
-	unsigned flags;	     /* RECORD_FINISH_*, RECORD_TRIGGER_* */
+	unsigned flags;	     /* RECORD_FINISH_* but _REASON, RECORD_TRIGGER_* */
 	int64_t due_ns;	     /* TRIGGER with _BESIDE: of the run */
 	int64_t next_due_ns; /* and of the plan; FINISH: 0 none */
+	/* FINISH: why it was no success, in words; empty: nobody knows, or it
+	 * was one. At most 255 bytes. */
+	struct slice reason;
 };
 
 /* The part of a SET record behind the job's name, and its flags. */

@@ -130,6 +130,7 @@ make_all_kinds(const char *path)
 	run.exit = RECORD_EXIT_NONE;
 	run.flags = RECORD_FINISH_ORPHAN;
 	run.next_due_ns = 0;
+	run.reason = slice_str("no \"x\"");
 	log_run(&m, RECORD_JOB_FINISH, &run);
 	log_name(&m, RECORD_JOB_REMOVE, "a");
 	log_pause(&m, "r", false);
@@ -184,7 +185,8 @@ test_all(void **state)
 	    "5 TRIGGER a 9 due\n"
 	    "6 START a 9 1 r 1000\n"
 	    "7 FINISH a 9 1 r 1000 failure 3 2000 RETRY 7000\n"
-	    "8 FINISH a 9 1 - 1000 77 - 2000 ORPHAN\n"
+	    "8 FINISH a 9 1 - 1000 77 - 2000 ORPHAN REASON "
+	    "\"no \\\"x\\\"\"\n"
 	    "9 REMOVE a\n"
 	    "10 RULE RESUME r\n"
 	    "11 RULE PAUSE r\n"
@@ -270,7 +272,7 @@ test_json(void **state)
 	    "{\"type\":\"finish\",\"seq\":8,\"identifier\":\"a\","
 	    "\"execution_id\":9,\"attempt\":1,\"started_ns\":1000,"
 	    "\"ended_ns\":2000,\"outcome\":77,\"retry\":false,"
-	    "\"orphan\":true}\n"
+	    "\"orphan\":true,\"reason\":\"no \\\"x\\\"\"}\n"
 	    "{\"type\":\"remove\",\"seq\":9,\"identifier\":\"a\"}\n"
 	    "{\"type\":\"rule_pause\",\"seq\":10,\"identifier\":\"r\","
 	    "\"paused\":false}\n"
@@ -441,6 +443,7 @@ test_image_runs(void **state)
 	history_add(&history[0], &old, slice_of("", 0));
 	old.ended_ns = 30;
 	old.outcome = 2;
+	old.reason = slice_str("why");
 	history_add(&history[1], &old, buf_slice(&history[0]));
 	entry.history = buf_slice(&history[1]);
 	assert_non_null(w = image_create(path, &h, &c.e));
@@ -450,7 +453,7 @@ test_image_runs(void **state)
 	assert_string_equal(dump_of(&c, path, NULL),
 	    "- SET j 50\n"
 	    "- FINISH j 11 1 r 10 success 0 20\n"
-	    "- FINISH j 11 1 r 10 failure 0 30\n"
+	    "- FINISH j 11 1 r 10 failure 0 30 REASON why\n"
 	    "- TRIGGER j 12 -\n"
 	    "- START j 12 2 - 60\n");
 	buf_free(&history[0]);

@@ -196,6 +196,55 @@ a_run_comes_back(void **state)
 	}
 }
 
+static struct slice
+payload_of(const struct buf *record)
+{
+	return slice_of(record->ptr + RECORD_HEADER_LEN,
+	    record->len - RECORD_HEADER_LEN);
+}
+
+/* Logs from before runs had a reason hold these bytes; with one they have
+ * these and no other. */
+static void
+a_finish_is_these_bytes(void **state)
+{
+	static const unsigned char old[] = { 7, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0,
+		10, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0,
+		2, 99, 0, 0, 0, 0, 0, 0, 0, 1, 'j', 1, 'r' };
+	struct record_run run = { .job = slice_str("j"),
+		.rule = slice_str("r"),
+		.execution_id = 7,
+		.attempt = 3,
+		.started_ns = 10,
+		.ended_ns = 20,
+		.outcome = 2,
+		.exit = 1,
+		.flags = RECORD_FINISH_RETRY,
+		.next_due_ns = 99 };
+	struct record_run back;
+
+	(void)state;
+	assert_true(record_get_run(RECORD_JOB_FINISH,
+	    slice_of((const char *)old, sizeof(old)), &back));
+	assert_slice(back.rule, "r");
+	assert_int_equal(back.reason.len, 0);
+	record_put_run(&out, RECORD_JOB_FINISH, &run);
+	assert_true(slice_eq(payload_of(&out),
+	    slice_of((const char *)old, sizeof(old))));
+	buf_clear(&out);
+	run.reason = slice_str("no");
+	record_put_run(&out, RECORD_JOB_FINISH, &run);
+	assert_int_equal(payload_of(&out).len, sizeof(old) + 3);
+	assert_int_equal(payload_of(&out).ptr[33], 6); /* the flags */
+	assert_memory_equal(payload_of(&out).ptr + sizeof(old), "\2no", 3);
+	assert_true(record_get_run(RECORD_JOB_FINISH, payload_of(&out), &back));
+	assert_slice(back.reason, "no");
+	assert_int_equal(back.flags, RECORD_FINISH_RETRY);
+	for (size_t n = 0; n < payload_of(&out).len; n++)
+		assert_false(record_get_run(RECORD_JOB_FINISH,
+		    slice_of(payload_of(&out).ptr, n), &back));
+}
+
 /* Cut short anywhere, or longer, a payload is not taken for one. */
 static void
 a_payload_has_its_length(void **state)
@@ -238,7 +287,7 @@ unknown_flags_and_empty_names_are_refused(void **state)
 {
 	struct record_set set = { .job = slice_str("j") };
 	struct record_set back;
-	struct record_run run = { .job = slice_str("j"), .flags = 4 };
+	struct record_run run = { .job = slice_str("j"), .flags = 8 };
 	struct record_run run_back;
 
 	(void)state;
@@ -351,6 +400,41 @@ the_last_runs_are_kept(void **state)
 		    i < HISTORY_RUNS_MAX ? i : HISTORY_RUNS_MAX);
 	}
 	buf_free(&old);
+}
+
+/* Runs without a reason are kept as they were before there was one. */
+static void
+reasons_are_kept(void **state)
+{
+	static const char old[] = "\5\0\0\0\0\0\0\0\1\0\0\0"
+				  "\12\0\0\0\0\0\0\0\24\0\0\0\0\0\0\0"
+				  "\1\0\0\0\0\1r";
+	struct record_run run = { .rule = slice_str("r"),
+		.execution_id = 5,
+		.attempt = 1,
+		.started_ns = 10,
+		.ended_ns = 20,
+		.outcome = 1 };
+	struct record_reader in;
+
+	(void)state;
+	history_add(&out, &run, slice_of("", 0));
+	assert_true(slice_eq(buf_slice(&out), slice_of(old, sizeof(old) - 1)));
+	buf_clear(&out);
+	run.execution_id = 6;
+	run.outcome = 2;
+	run.reason = slice_str("connection refused");
+	history_add(&out, &run, slice_of(old, sizeof(old) - 1));
+	record_read(&in, buf_slice(&out));
+	assert_true(history_next(&in, &run));
+	assert_int_equal(run.outcome, 2);
+	assert_slice(run.reason, "connection refused");
+	assert_true(history_next(&in, &run));
+	assert_int_equal(run.execution_id, 5);
+	assert_int_equal(run.outcome, 1);
+	assert_int_equal(run.reason.len, 0);
+	assert_false(history_next(&in, &run));
+	assert_true(record_done(&in));
 }
 
 /* How far a job has come. */
@@ -469,6 +553,7 @@ main(void)
 		TEST(a_set_is_these_bytes),
 		TEST(a_set_comes_back),
 		TEST(a_run_comes_back),
+		TEST(a_finish_is_these_bytes),
 		TEST(an_entry_comes_back),
 		TEST(a_payload_has_its_length),
 		TEST(unknown_flags_and_empty_names_are_refused),
@@ -476,6 +561,7 @@ main(void)
 		TEST(a_record_may_be_sealed_again),
 		TEST(a_reader_remembers_running_over),
 		TEST(the_last_runs_are_kept),
+		TEST(reasons_are_kept),
 		TEST(a_run_goes_through_its_phases),
 	};
 

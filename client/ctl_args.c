@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "duration.h"
 #include "tstamp.h"
 
 static int failed(struct ctl_args *a, const char *fmt, ...)
@@ -365,8 +366,8 @@ parse_ms(struct ctl_args *a, const char *option, const char *text, int *ms)
 	struct err e;
 	int64_t ns;
 
-	if (tstamp_parse_setting(slice_str(text), &ns, &e) == -1 ||
-	    ns < NS_PER_MS || ns > 86400 * NS_PER_S)
+	if (duration_parse(slice_str(text), &ns, &e) == -1 || ns < NS_PER_MS ||
+	    ns > 86400 * NS_PER_S)
 		return failed(a, "%s %s: not a time from 1ms to 1d", option,
 		    text);
 	*ms = (int)(ns / NS_PER_MS);

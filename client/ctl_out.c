@@ -9,6 +9,7 @@
 #include "ctl_bar.h"
 #include "ctl_json.h"
 #include "ctl_text.h"
+#include "duration.h"
 #include "token.h"
 #include "tstamp.h"
 
@@ -89,7 +90,7 @@ put_span(struct buf *out, uint64_t ns)
 	uint64_t unit = ns >= 60 * (uint64_t)NS_PER_S ? (uint64_t)NS_PER_S
 						      : (uint64_t)NS_PER_MS;
 
-	tstamp_put_duration(out, (int64_t)(ns >= unit ? ns / unit * unit : ns));
+	duration_put(out, (int64_t)(ns >= unit ? ns / unit * unit : ns));
 }
 
 /* A value as people read it, into the table. */

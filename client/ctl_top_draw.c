@@ -5,6 +5,7 @@
 
 #include "ctl_bar.h"
 #include "ctl_top_model.h"
+#include "duration.h"
 #include "metric.h"
 #include "token.h"
 #include "tstamp.h"
@@ -181,7 +182,7 @@ draw_title(const struct top *t, struct canvas *c, int64_t now_ns)
 	draw_health(t, &p);
 	if (token_u64(slice_str(top_value(t, TOP_STAT, "uptime_ns")), INT64_MAX,
 		&ns) == 0)
-		tstamp_put_duration(&b, (int64_t)ns / NS_PER_S * NS_PER_S);
+		duration_put(&b, (int64_t)ns / NS_PER_S * NS_PER_S);
 	pen_pair(&p, "up", INK_PLAIN, &b);
 	buf_clear(&b);
 	buf_addf(&b, "%02d:%02d:%02dZ", (int)(now_ns / NS_PER_S / 3600 % 24),

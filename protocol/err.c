@@ -89,6 +89,15 @@ err_sys(struct err *e, enum err_code code, const char *fmt, ...)
 }
 
 int
+err_add(struct err *e, const char *text)
+{
+	size_t n = strlen(e->msg);
+
+	(void)snprintf(e->msg + n, sizeof(e->msg) - n, "%s", text);
+	return -1;
+}
+
+int
 err_nomem(struct err *e)
 {
 	return err_set(e, ERR_LIMIT, "out of memory");

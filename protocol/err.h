@@ -49,6 +49,9 @@ int err_sys(struct err *e, enum err_code code, const char *fmt, ...)
 int err_quote(struct err *e, enum err_code code, struct slice word,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* Append to the message of an error that is filled. Returns -1. */
+int err_add(struct err *e, const char *text);
+
 /* ERR_LIMIT "out of memory". Returns -1. */
 int err_nomem(struct err *e);
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "duration.h"
 #include "rule_spec.h"
 #include "tstamp.h"
 
@@ -165,11 +166,11 @@ read_set_option(struct request_set *s, int keyword, const struct slice *words,
 		return no_value(set_keywords[keyword], e);
 	switch (keyword) {
 	case SET_EVERY:
-		if (tstamp_parse_duration(words[0], &s->every_ns, e) == -1)
+		if (duration_parse(words[0], &s->every_ns, e) == -1)
 			return -1;
 		return 1;
 	case SET_JITTER:
-		if (tstamp_parse_duration(words[0], &s->jitter_ns, e) == -1)
+		if (duration_parse(words[0], &s->jitter_ns, e) == -1)
 			return -1;
 		return 1;
 	case SET_UNTIL:

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "duration.h"
 #include "number.h"
 #include "token.h"
 #include "tstamp.h"
@@ -72,7 +73,7 @@ parse_number(const struct option *o, struct slice s, int64_t *out)
 
 	switch (o->type) {
 	case TYPE_DURATION:
-		if (tstamp_parse_setting(s, &ns, &ignored) == -1)
+		if (duration_parse(s, &ns, &ignored) == -1)
 			return -1;
 		v = (uint64_t)ns;
 		break;
@@ -330,6 +331,20 @@ find_option(struct slice name)
 	return id;
 }
 
+static int
+refuse_number(const struct option *o, struct slice value, struct err *e)
+{
+	struct err ignored;
+	int64_t ns;
+
+	(void)err_quote(e, ERR_INVALID, value, "option %s: invalid value",
+	    o->name);
+	if (o->type == TYPE_DURATION &&
+	    duration_parse(value, &ns, &ignored) == -1)
+		(void)err_add(e, ": write " DURATION_FORMS);
+	return -1;
+}
+
 int
 rule_spec_set_option(struct rule_spec *spec, struct slice pair, bool *admin,
     struct err *e)
@@ -355,8 +370,7 @@ rule_spec_set_option(struct rule_spec *spec, struct slice pair, bool *admin,
 	if (is_text_type(&options[id]))
 		return set_text(spec, id, value, e);
 	if (parse_number(&options[id], value, &spec->number[id]) == -1)
-		return err_quote(e, ERR_INVALID, value,
-		    "option %s: invalid value", options[id].name);
+		return refuse_number(&options[id], value, e);
 	return 0;
 }
 
@@ -379,7 +393,7 @@ put_number(struct buf *out, const struct option *o, int64_t v)
 		if (v == 0)
 			buf_add_byte(out, '0');
 		else
-			tstamp_put_duration(out, v);
+			duration_put(out, v);
 		break;
 	case TYPE_BYTES:
 		number_put_bytes(out, (uint64_t)v);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "duration.h"
 #include "token.h"
 
 #define S_PER_MIN INT64_C(60)
@@ -14,24 +15,18 @@
 #define S_PER_DAY INT64_C(86400)
 #define NS_PER_DAY INT64_C(86400000000000)
 #define DATE_LEN 10  /* YYYY-MM-DD */
+#define MINUTE_LEN 5 /* HH:MM */
 #define CLOCK_LEN 8  /* HH:MM:SS */
 #define OFFSET_LEN 6 /* +HH:MM */
 
-static const struct unit {
-	const char *name;
-	int64_t ns;
-} units[] = {
-	{ "w", 7 * NS_PER_DAY },
-	{ "d", NS_PER_DAY },
-	{ "h", NS_PER_DAY / 24 },
-	{ "m", 60 * NS_PER_S },
-	{ "s", NS_PER_S },
-	{ "ms", NS_PER_MS },
-	{ "us", NS_PER_US },
-	{ "ns", 1 },
-};
+/* A number of seconds from 2015 to 2100. */
+#define LIKELY_FIRST_S UINT64_C(1420070400)
+#define LIKELY_LAST_S UINT64_C(4133980799)
 
-#define N_UNITS (sizeof(units) / sizeof(units[0]))
+/* What a message says when a time has no meaning. */
+#define FORMS                                                              \
+	": write 2026-12-01T09:00:00Z, \"2026-12-01 09:00\" (UTC), 09:00 " \
+	"(the next, UTC), now, +1h30m, or nanoseconds since 1970"
 
 static bool
 is_digit(char c)
@@ -107,27 +102,43 @@ take_fraction(struct slice *s, int64_t *ns)
 	return 0;
 }
 
-/* Take HH:MM:SS[.fraction] from the front of *s. */
+/* Take HH:MM[:SS] from the front of *s. Second 60 is one that follows the
+ * last of its minute, where last_s allows for it. */
 static int
-take_clock(struct slice *s, int64_t *seconds, int64_t *ns)
+take_clock(struct slice *s, int last_s, int64_t *seconds)
 {
 	const char *p = s->ptr;
-	int hour, minute, second;
+	int hour, minute, second = 0;
+	size_t len = MINUTE_LEN;
 
-	if (s->len < CLOCK_LEN || p[2] != ':' || p[5] != ':')
+	if (s->len < MINUTE_LEN || p[2] != ':')
 		return -1;
 	hour = two_digits(p);
 	minute = two_digits(p + 3);
-	second = two_digits(p + 6);
-	if (hour < 0 || hour > 23)
-		return -1;
-	if (minute < 0 || minute > 59 || second < 0 || second > 59)
+	if (s->len > MINUTE_LEN && p[MINUTE_LEN] == ':') {
+		if (s->len < CLOCK_LEN)
+			return -1;
+		second = two_digits(p + 6);
+		len = CLOCK_LEN;
+	}
+	if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
+	    second > last_s)
 		return -1;
 	*seconds = hour * S_PER_HOUR + minute * S_PER_MIN + second;
+	skip(s, len);
+	return 0;
+}
+
+/* Take .fraction from the front of *s, if it is there; behind whole minutes
+ * it can't be. */
+static int
+take_point(struct slice *s, struct slice clock, int64_t *ns)
+{
 	*ns = 0;
-	skip(s, CLOCK_LEN);
 	if (s->len == 0 || *s->ptr != '.')
 		return 0;
+	if (s->ptr != clock.ptr + CLOCK_LEN)
+		return -1;
 	skip(s, 1);
 	return take_fraction(s, ns);
 }
@@ -156,9 +167,10 @@ parse_offset(struct slice s, int64_t *seconds)
 }
 
 static int
-invalid_time(struct slice word, struct err *e)
+invalid(struct slice word, const char *what, struct err *e)
 {
-	return err_quote(e, ERR_INVALID, word, "invalid time");
+	(void)err_quote(e, ERR_INVALID, word, "invalid %s", what);
+	return err_add(e, FORMS);
 }
 
 static int
@@ -179,45 +191,79 @@ combine(int64_t seconds, int64_t fraction, struct slice word, int64_t *ns,
 	return 0;
 }
 
-/* The two words YYYY-MM-DD and HH:MM:SS[.fraction]. */
+/* HH:MM[:SS[.fraction]], which must be all of s, on a day, in UTC. */
 static int
-parse_two_words(const struct slice *words, size_t n, int64_t *ns, struct err *e)
+parse_on_day(struct slice s, int64_t days, struct slice word, int64_t *ns,
+    struct err *e)
 {
-	int64_t days, seconds, fraction;
-	struct slice clock;
+	int64_t seconds, fraction;
+	struct slice rest = s;
 
-	if (parse_date(words[0].ptr, &days) == -1)
-		return err_quote(e, ERR_INVALID, words[0], "invalid date");
-	if (n < 2)
-		return err_set(e, ERR_SYNTAX, "a date needs a time of day");
-	clock = words[1];
-	if (take_clock(&clock, &seconds, &fraction) == -1 || clock.len != 0) {
-		return err_quote(e, ERR_INVALID, words[1],
-		    "invalid time of day");
-	}
-	if (combine(days * S_PER_DAY + seconds, fraction, words[0], ns, e) ==
-	    -1)
-		return -1;
-	return 2;
+	if (take_clock(&rest, 59, &seconds) == -1 ||
+	    take_point(&rest, s, &fraction) == -1 || rest.len != 0)
+		return invalid(s, "time of day", e);
+	return combine(days * S_PER_DAY + seconds, fraction, word, ns, e);
 }
 
-/* YYYY-MM-DDTHH:MM:SS[.fraction] and an offset, one word. */
+/* A date and a time of day, two words or one with a space. */
+static int
+parse_date_and_time(const struct slice *words, size_t n, int64_t *ns,
+    struct err *e)
+{
+	struct slice clock = words[0];
+	int64_t days;
+
+	if (parse_date(words[0].ptr, &days) == -1)
+		return invalid(words[0], "date", e);
+	if (words[0].len > DATE_LEN) {
+		skip(&clock, DATE_LEN + 1);
+		return parse_on_day(clock, days, words[0], ns, e) == -1 ? -1
+									: 1;
+	}
+	if (n < 2) {
+		(void)err_set(e, ERR_SYNTAX, "a date needs a time of day");
+		return err_add(e, FORMS);
+	}
+	return parse_on_day(words[1], days, words[0], ns, e) == -1 ? -1 : 2;
+}
+
+/* YYYY-MM-DDTHH:MM:SS[.fraction] and an offset or none, one word. */
 static int
 parse_rfc3339(struct slice word, int64_t *ns, struct err *e)
 {
-	int64_t days, seconds, fraction, offset;
-	struct slice rest = word;
+	int64_t days, seconds, fraction, offset = 0;
+	struct slice rest = word, clock;
 
 	if (parse_date(word.ptr, &days) == -1)
-		return invalid_time(word, e);
+		return invalid(word, "time", e);
 	skip(&rest, DATE_LEN + 1);
-	if (take_clock(&rest, &seconds, &fraction) == -1 ||
-	    parse_offset(rest, &offset) == -1)
-		return invalid_time(word, e);
+	clock = rest;
+	if (take_clock(&rest, 60, &seconds) == -1 ||
+	    rest.ptr != clock.ptr + CLOCK_LEN ||
+	    take_point(&rest, clock, &fraction) == -1 ||
+	    (rest.len != 0 && parse_offset(rest, &offset) == -1))
+		return invalid(word, "time", e);
 	if (combine(days * S_PER_DAY + seconds - offset, fraction, word, ns,
 		e) == -1)
 		return -1;
 	return 1;
+}
+
+/* HH:MM[:SS]: the first after now. */
+static int
+parse_next(struct slice word, int64_t now_ns, int64_t *ns, struct err *e)
+{
+	struct slice rest = word;
+	int64_t seconds, today;
+
+	if (take_clock(&rest, 59, &seconds) == -1 || rest.len != 0)
+		return invalid(word, "time", e);
+	if (now_ns < 0 || now_ns > TSTAMP_MAX_NS)
+		return out_of_range(word, e);
+	today = now_ns / NS_PER_DAY * S_PER_DAY;
+	if ((today + seconds) * NS_PER_S <= now_ns)
+		today += S_PER_DAY;
+	return combine(today + seconds, 0, word, ns, e) == -1 ? -1 : 1;
 }
 
 /* +<duration> from now. */
@@ -228,12 +274,43 @@ parse_relative(struct slice word, int64_t now_ns, int64_t *ns, struct err *e)
 	int64_t duration;
 
 	skip(&rest, 1);
-	if (tstamp_parse_duration(rest, &duration, e) == -1)
-		return invalid_time(word, e);
+	if (duration_parse(rest, &duration, e) == -1)
+		return invalid(word, "time", e);
 	if (now_ns < 0 || now_ns > TSTAMP_MAX_NS ||
 	    duration > TSTAMP_MAX_NS - now_ns)
 		return out_of_range(word, e);
 	*ns = now_ns + duration;
+	return 1;
+}
+
+/* Nanoseconds since the epoch. A time of another unit would be long past, and
+ * what was meant for tomorrow would run at once. */
+static int
+parse_integer(struct slice word, uint64_t v, int64_t *ns, struct err *e)
+{
+	static const struct {
+		const char *name;
+		uint64_t per_second;
+	} unit[] = {
+		{ "seconds", 1 },
+		{ "milliseconds", 1000 },
+		{ "microseconds", 1000000 },
+	};
+
+	if (v > (uint64_t)TSTAMP_MAX_NS)
+		return out_of_range(word, e);
+	for (size_t i = 0; i < sizeof(unit) / sizeof(unit[0]); i++) {
+		uint64_t seconds = v / unit[i].per_second;
+
+		if (seconds < LIKELY_FIRST_S || seconds > LIKELY_LAST_S)
+			continue;
+		return err_set(e, ERR_INVALID,
+		    "%llu looks like %s; this is nanoseconds: %llu",
+		    (unsigned long long)v, unit[i].name,
+		    (unsigned long long)(v *
+			((uint64_t)NS_PER_S / unit[i].per_second)));
+	}
+	*ns = (int64_t)v;
 	return 1;
 }
 
@@ -247,155 +324,23 @@ tstamp_parse(const struct slice *words, size_t n, int64_t now_ns, int64_t *ns,
 	if (n == 0)
 		return err_set(e, ERR_SYNTAX, "a time is missing");
 	word = words[0];
-	if (token_u64(word, UINT64_MAX, &v) == 0) {
-		if (v > (uint64_t)TSTAMP_MAX_NS)
-			return out_of_range(word, e);
-		*ns = (int64_t)v;
-		return 1;
-	}
-	if (word.len == DATE_LEN && word.ptr[4] == '-')
-		return parse_two_words(words, n, ns, e);
+	if (token_u64(word, UINT64_MAX, &v) == 0)
+		return parse_integer(word, v, ns, e);
 	if (word.len > DATE_LEN &&
 	    (word.ptr[DATE_LEN] == 'T' || word.ptr[DATE_LEN] == 't'))
 		return parse_rfc3339(word, ns, e);
+	if (word.len >= DATE_LEN && word.ptr[4] == '-' &&
+	    (word.len == DATE_LEN || word.ptr[DATE_LEN] == ' '))
+		return parse_date_and_time(words, n, ns, e);
+	if (word.len >= MINUTE_LEN && word.ptr[2] == ':')
+		return parse_next(word, now_ns, ns, e);
 	if (word.len != 0 && word.ptr[0] == '+')
 		return parse_relative(word, now_ns, ns, e);
 	if (slice_eq(word, slice_str("now"))) {
 		*ns = now_ns;
 		return 1;
 	}
-	return invalid_time(word, e);
-}
-
-/* Take digits from the front of *s. */
-static struct slice
-take_digits(struct slice *s)
-{
-	struct slice d = slice_of(s->ptr, 0);
-
-	while (s->len != 0 && is_digit(*s->ptr)) {
-		skip(s, 1);
-		d.len++;
-	}
-	return d;
-}
-
-/* Take the letters of a unit; 0 when they name none, bare_ns when there are
- * no letters. */
-static int64_t
-take_unit(struct slice *s, int64_t bare_ns)
-{
-	struct slice name = slice_of(s->ptr, 0);
-	size_t i;
-
-	while (s->len != 0 && *s->ptr >= 'a' && *s->ptr <= 'z') {
-		skip(s, 1);
-		name.len++;
-	}
-	if (name.len == 0)
-		return bare_ns;
-	for (i = 0; i < N_UNITS; i++) {
-		if (slice_eq(name, slice_str(units[i].name)))
-			return units[i].ns;
-	}
-	return 0;
-}
-
-/*
- * 0.<digits> of a unit, rounded down. From the last digit to the first:
- * (v + d * unit) / 10 rounds down each time, and the result is exact since
- * d * unit is whole.
- */
-static int64_t
-scale_fraction(struct slice digits, int64_t unit_ns)
-{
-	int64_t v = 0;
-	size_t i;
-
-	for (i = digits.len; i > 0; i--)
-		v = (v + (digits.ptr[i - 1] - '0') * unit_ns) / 10;
-	return v;
-}
-
-/* Take one number with its unit and add it to *sum. */
-static int
-take_term(struct slice *s, int64_t bare_ns, int64_t *sum)
-{
-	struct slice whole = take_digits(s);
-	struct slice fraction = { 0 };
-	int64_t unit_ns, part;
-	uint64_t count;
-
-	if (token_u64(whole, INT64_MAX, &count) == -1)
-		return -1;
-	if (s->len != 0 && *s->ptr == '.') {
-		skip(s, 1);
-		fraction = take_digits(s);
-		if (fraction.len == 0)
-			return -1;
-	}
-	if ((unit_ns = take_unit(s, bare_ns)) == 0)
-		return -1;
-	if ((int64_t)count > INT64_MAX / unit_ns)
-		return -1;
-	part = (int64_t)count * unit_ns;
-	if (part > INT64_MAX - *sum)
-		return -1;
-	*sum += part;
-	part = scale_fraction(fraction, unit_ns);
-	if (part > INT64_MAX - *sum)
-		return -1;
-	*sum += part;
-	return 0;
-}
-
-/* bare_ns: the unit of a number that stands alone, 0 if it needs one. */
-static int
-parse_duration(struct slice s, int64_t bare_ns, int64_t *ns, struct err *e)
-{
-	struct slice rest = s;
-	int64_t sum = 0;
-
-	do {
-		if (take_term(&rest, bare_ns, &sum) == -1)
-			return err_quote(e, ERR_INVALID, s, "invalid duration");
-		bare_ns = 0; /* in a chain, every number has its unit */
-	} while (rest.len != 0);
-	*ns = sum;
-	return 0;
-}
-
-int
-tstamp_parse_duration(struct slice s, int64_t *ns, struct err *e)
-{
-	return parse_duration(s, 0, ns, e);
-}
-
-int
-tstamp_parse_setting(struct slice s, int64_t *ns, struct err *e)
-{
-	return parse_duration(s, NS_PER_S, ns, e);
-}
-
-void
-tstamp_put_duration(struct buf *out, int64_t ns)
-{
-	size_t i = 0;
-
-	if (ns <= 0) {
-		buf_add_str(out, "0s");
-		return;
-	}
-	/* Weeks only when nothing else is left: 30d says more than 4w2d. */
-	if (ns % units[0].ns != 0)
-		i = 1;
-	for (; i < N_UNITS && ns != 0; i++) {
-		if (ns < units[i].ns)
-			continue;
-		buf_add_i64(out, ns / units[i].ns);
-		buf_add_str(out, units[i].name);
-		ns %= units[i].ns;
-	}
+	return invalid(word, "time", e);
 }
 
 /* Append v with at least `width` digits. */

@@ -1,5 +1,5 @@
 /*
- * Times and durations, text to nanoseconds and back (PROTOCOL section 3).
+ * Times, text to nanoseconds and back (PROTOCOL section 3; duration.h).
  * Times are nanoseconds since the Unix epoch, UTC, 1970 up to the end of
  * 2261. Nothing here reads a clock: `now` is an argument.
  */
@@ -20,23 +20,16 @@
 #define TSTAMP_MAX_NS INT64_C(9214646399999999999)
 
 /*
- * Read a <when> from words[0..n): an integer, `YYYY-MM-DD` `HH:MM:SS[.f]`
- * (two words), RFC 3339, `now` or `+<duration>`. Returns how many words it
- * took (1 or 2), or -1 with ERR_INVALID (naming the text) and *ns untouched;
- * ERR_SYNTAX when n is 0 or the second word of a date is missing.
+ * Read a <when> from words[0..n): an integer, `YYYY-MM-DD HH:MM[:SS[.f]]` (two
+ * words, or one with a space), RFC 3339 with a zone or none, `HH:MM[:SS]` (the
+ * first such time after now), `now` or `+<duration>`; UTC where no zone is
+ * given. Returns how many words it took (1 or 2), or -1 with ERR_INVALID,
+ * naming the text and what could be written, and *ns untouched; ERR_SYNTAX
+ * when n is 0 or the time of day is missing. An integer that would be a time
+ * from 2015 to 2100 in a greater unit is refused.
  */
 int tstamp_parse(const struct slice *words, size_t n, int64_t now_ns,
     int64_t *ns, struct err *e);
-
-/* `1h30m`, `250ms`: a number (a decimal fraction is allowed) with a unit
- * ns us ms s m h d w, chained. 0, or -1 with ERR_INVALID. Never negative. */
-int tstamp_parse_duration(struct slice s, int64_t *ns, struct err *e);
-
-/* As tstamp_parse_duration, a bare number being seconds: configuration. */
-int tstamp_parse_setting(struct slice s, int64_t *ns, struct err *e);
-
-/* The shortest exact text that tstamp_parse_duration reads back, "0s" for 0. */
-void tstamp_put_duration(struct buf *out, int64_t ns);
 
 /* RFC 3339 in UTC with nanoseconds trimmed of trailing zeros, for people and
  * logs: 2026-04-01T02:00:00.25Z */

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "address.h"
+#include "duration.h"
 #include "ini.h"
 #include "number.h"
 #include "token.h"
-#include "tstamp.h"
 
 #define BYTES_MAX (UINT64_C(1) << 60)
 
@@ -59,7 +59,7 @@ parse_number(enum config_type type, struct slice text, int64_t *number,
 			    "not a size such as 64KiB:");
 		break;
 	case TYPE_DURATION:
-		return tstamp_parse_setting(text, number, e);
+		return duration_parse(text, number, e);
 	default:
 		if (number_parse_decimal(text, DECIMAL_PLACES, &n) == -1)
 			return err_quote(e, ERR_INVALID, text,
@@ -138,7 +138,7 @@ put_number(enum config_type type, int64_t number, struct buf *out)
 		number_put_bytes(out, (uint64_t)number);
 		break;
 	case TYPE_DURATION:
-		tstamp_put_duration(out, number);
+		duration_put(out, number);
 		break;
 	case TYPE_DECIMAL:
 		buf_add_decimal(out, (uint64_t)number, DECIMAL_PLACES);

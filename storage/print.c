@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 
+#include "duration.h"
 #include "history.h"
 #include "request.h"
 #include "token.h"
-#include "tstamp.h"
 #include "utf8.h"
 
 /* A line of RULE OPTIONS goes on in another one when it is so long, so that
@@ -159,7 +159,7 @@ static void
 text_duration(struct buf *out, const char *keyword, int64_t ns)
 {
 	buf_add_str(out, keyword);
-	tstamp_put_duration(out, ns);
+	duration_put(out, ns);
 }
 
 /* --- jobs --- */

@@ -1,13 +1,13 @@
 /* SET GET INFO QUERY REMOVE RUN */
 #include "commands.h"
 
+#include "duration.h"
 #include "history.h"
 #include "listing.h"
 #include "os.h"
 #include "reply.h"
 #include "run.h"
 #include "schedule.h"
-#include "tstamp.h"
 
 int
 cmd_set(struct conn *c, const struct request *r, struct err *e)
@@ -77,7 +77,7 @@ put_plan(struct buf *out, struct slice id, const struct job_plan *plan)
 		plan = &none;
 	if (plan->every_ns != 0) {
 		buf_add_str(&every, "EVERY ");
-		tstamp_put_duration(&every, plan->every_ns);
+		duration_put(&every, plan->every_ns);
 		reply_row_word(out, id, "schedule", buf_slice(&every));
 	} else {
 		row_str(out, id, "schedule", plan->cron);

@@ -197,11 +197,16 @@ test_messages(void **state)
 	} rows[] = {
 		{ "r1", "no command" },
 		{ "r1 GET", "wrong number of arguments: GET <job>" },
-		{ "r1 SET a tomorrow", "invalid time \"tomorrow\"" },
+		{ "r1 SET a tomorrow",
+		    "invalid time \"tomorrow\": write 2026-12-01T09:00:00Z, "
+		    "\"2026-12-01 09:00\" (UTC), 09:00 (the next, UTC), now, "
+		    "+1h30m, or nanoseconds since 1970" },
 		{ "r1 SET a now FROB", "unknown option \"FROB\"" },
 		{ "r1 SET a now NX nx", "NX is given twice" },
 		{ "r1 SET a now EVERY", "EVERY needs a value" },
-		{ "r1 SET a now EVERY x", "invalid duration \"x\"" },
+		{ "r1 SET a now EVERY x",
+		    "invalid duration \"x\": write 90 (seconds), or units "
+		    "ns us ms s m h d w, as in 1h30m or 1.5h" },
 		{ "r1 GET \"a b\"", "invalid job \"a b\"" },
 		{ "r1 GET \"\"", "job is empty" },
 		{ "r1 RULE GET \"\\n\"", "invalid rule \"\\x0a\"" },
@@ -332,7 +337,7 @@ test_args_refused(void **state)
 		{ S("r SET a now EVERY 5s JITTER"), ERR_SYNTAX },
 		{ S("r SET a now EVERY 5s JITTER x"), ERR_INVALID },
 		{ S("r SET a now EVERY 0s"), ERR_INVALID },
-		{ S("r SET a now EVERY 5"), ERR_INVALID },
+		{ S("r SET a now EVERY 5x"), ERR_INVALID },
 		{ S("r SET a now EVERY -5s"), ERR_INVALID },
 		{ S("r SET a now EVERY 5s CRON @daily"), ERR_INVALID },
 		{ S("r SET a now TZ UTC"), ERR_INVALID },

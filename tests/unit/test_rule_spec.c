@@ -398,7 +398,9 @@ test_set_option_refuses(void **state)
 		{ S("=1"), "unknown option \"\"" },
 		{ S("Timeout=1"), "unknown option \"Timeout\"" },
 		{ S("timeout\0=1"), "unknown option \"timeout\\x00\"" },
-		{ S("timeout=x"), "option timeout: invalid value \"x\"" },
+		{ S("timeout=x"),
+		    "option timeout: invalid value \"x\": write 90 (seconds), "
+		    "or units ns us ms s m h d w, as in 1h30m or 1.5h" },
 		{ S("timeout=-1"), NULL },
 		{ S("timeout=3651d"), NULL },
 		{ S("timeout=1s\0"), NULL },

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "duration.h"
 #include "prng.h"
 #include "token.h"
 #include "tstamp.h"
@@ -12,6 +13,11 @@
 #define S(text) slice_of(text, sizeof(text) - 1)
 #define NOW INT64_C(1711612800000000000) /* 2024-03-28 08:00:00 */
 #define DAY (INT64_C(86400) * NS_PER_S)
+#define HOUR (INT64_C(3600) * NS_PER_S)
+
+#define FORMS                                                              \
+	": write 2026-12-01T09:00:00Z, \"2026-12-01 09:00\" (UTC), 09:00 " \
+	"(the next, UTC), now, +1h30m, or nanoseconds since 1970"
 
 /* Parse a <when> that is written as in a request. */
 static int
@@ -39,6 +45,13 @@ test_parse(void **state)
 		int64_t ns;
 	} rows[] = {
 		{ "0", 1, 0 },
+		{ "1", 1, 1 },
+		{ "1420070399", 1, 1420070399 }, /* 2014 */
+		{ "4133980800", 1, 4133980800 }, /* 2101 */
+		{ "1420070399999", 1, 1420070399999 },
+		{ "4133980800000", 1, 4133980800000 },
+		{ "1420070399999999", 1, 1420070399999999 },
+		{ "4133980800000000", 1, 4133980800000000 },
 		{ "1711612800000000000", 1, NOW },
 		{ "1711612800000000000 NX", 1, NOW },
 		{ "9214646399999999999", 1, TSTAMP_MAX_NS },
@@ -49,6 +62,11 @@ test_parse(void **state)
 		{ "+1w", 1, NOW + 7 * DAY },
 		{ "+1h30m NX", 1, NOW + 5400 * NS_PER_S },
 		{ "+1.5d", 1, NOW + 3 * DAY / 2 },
+		{ "+5", 1, NOW + 5 * NS_PER_S },
+		{ "+90", 1, NOW + 90 * NS_PER_S },
+		{ "+0.25", 1, NOW + NS_PER_S / 4 },
+		{ "+5min", 1, NOW + 300 * NS_PER_S },
+		{ "+2hours30mins", 1, NOW + 9000 * NS_PER_S },
 		{ "2024-03-28 08:00:00", 2, NOW },
 		{ "2024-03-28 08:00:00 NX", 2, NOW },
 		{ "2024-03-28 \"08:00:00\"", 2, NOW },
@@ -56,6 +74,20 @@ test_parse(void **state)
 		{ "2024-03-28 08:00:00.123456789", 2, NOW + 123456789 },
 		{ "2024-03-28 08:00:00.1234567899999", 2, NOW + 123456789 },
 		{ "2024-03-28 08:00:00.000000001", 2, NOW + 1 },
+		{ "2024-03-28 08:00", 2, NOW },
+		{ "2024-03-28 08:00 NX", 2, NOW },
+		{ "\"2024-03-28 08:00\"", 1, NOW },
+		{ "\"2024-03-28 08:00:00\"", 1, NOW },
+		{ "\"2024-03-28 08:00:00\" NX", 1, NOW },
+		{ "\"2024-03-28 08:00:00.5\"", 1, NOW + NS_PER_S / 2 },
+		/* The next such time: NOW is eight o'clock. */
+		{ "08:01", 1, NOW + 60 * NS_PER_S },
+		{ "08:00", 1, NOW + DAY },
+		{ "08:00:00", 1, NOW + DAY },
+		{ "08:00:01", 1, NOW + NS_PER_S },
+		{ "23:59:59", 1, NOW + 16 * HOUR - NS_PER_S },
+		{ "00:00", 1, NOW + 16 * HOUR },
+		{ "07:59 NX", 1, NOW + DAY - 60 * NS_PER_S },
 		{ "1970-01-01 00:00:00", 2, 0 },
 		{ "2000-02-29 00:00:00", 2, 11016 * DAY },
 		{ "2261-12-31 23:59:59.999999999", 2, TSTAMP_MAX_NS },
@@ -66,6 +98,11 @@ test_parse(void **state)
 		{ "2024-03-28T08:00:00-00:00", 1, NOW },
 		{ "2024-03-28T10:00:00.25+02:00", 1, NOW + NS_PER_S / 4 },
 		{ "2024-03-28T08:00:00.0Z", 1, NOW },
+		{ "2024-03-28T08:00:00", 1, NOW },
+		{ "2024-03-28T08:00:00.25", 1, NOW + NS_PER_S / 4 },
+		{ "2024-03-28T07:59:60Z", 1, NOW },
+		{ "2024-03-28T07:59:60.5", 1, NOW + NS_PER_S / 2 },
+		{ "2016-12-31T23:59:60Z", 1, 17167 * DAY },
 		{ "1969-12-31T23:00:00-01:00", 1, 0 },
 		{ "2262-01-01T00:59:59.999999999+01:00", 1, TSTAMP_MAX_NS },
 	};
@@ -90,12 +127,30 @@ test_parse_refuses(void **state)
 		const char *msg; /* NULL: not looked at */
 	} rows[] = {
 		{ "", ERR_SYNTAX, "a time is missing" },
-		{ "2024-03-28", ERR_SYNTAX, "a date needs a time of day" },
-		{ "tomorrow", ERR_INVALID, "invalid time \"tomorrow\"" },
-		{ "\"\"", ERR_INVALID, "invalid time \"\"" },
-		{ "\"no\\x00w\"", ERR_INVALID, "invalid time \"no\\x00w\"" },
+		{ "2024-03-28", ERR_SYNTAX,
+		    "a date needs a time of day" FORMS },
+		{ "tomorrow", ERR_INVALID, "invalid time \"tomorrow\"" FORMS },
+		{ "\"\"", ERR_INVALID, "invalid time \"\"" FORMS },
+		{ "\"no\\x00w\"", ERR_INVALID,
+		    "invalid time \"no\\x00w\"" FORMS },
 		{ "NOW", ERR_INVALID, NULL },
-		{ "-1", ERR_INVALID, "invalid time \"-1\"" },
+		{ "-1", ERR_INVALID, "invalid time \"-1\"" FORMS },
+		{ "1796115600", ERR_INVALID,
+		    "1796115600 looks like seconds; "
+		    "this is nanoseconds: 1796115600000000000" },
+		{ "1796115600123", ERR_INVALID,
+		    "1796115600123 looks like milliseconds; "
+		    "this is nanoseconds: 1796115600123000000" },
+		{ "1796115600123456", ERR_INVALID,
+		    "1796115600123456 looks like microseconds; "
+		    "this is nanoseconds: 1796115600123456000" },
+		{ "1420070400", ERR_INVALID, NULL },
+		{ "4133980799", ERR_INVALID, NULL },
+		{ "1420070400000", ERR_INVALID, NULL },
+		{ "4133980799999", ERR_INVALID, NULL },
+		{ "1420070400000000", ERR_INVALID, NULL },
+		{ "4133980799999999", ERR_INVALID, NULL },
+		{ "1796115600.5", ERR_INVALID, NULL },
 		{ "1.5", ERR_INVALID, NULL },
 		{ "0x10", ERR_INVALID, NULL },
 		{ "9214646400000000000", ERR_INVALID,
@@ -103,15 +158,28 @@ test_parse_refuses(void **state)
 		    "\"9214646400000000000\"" },
 		{ "18446744073709551616", ERR_INVALID, NULL },
 		{ "99999999999999999999999999999999", ERR_INVALID, NULL },
-		{ "+", ERR_INVALID, "invalid time \"+\"" },
-		{ "+5", ERR_INVALID, NULL },
+		{ "+", ERR_INVALID, "invalid time \"+\"" FORMS },
+		{ "+5minss", ERR_INVALID, NULL },
+		{ "+1month", ERR_INVALID, NULL },
 		{ "+-5s", ERR_INVALID, NULL },
 		{ "+5x", ERR_INVALID, NULL },
 		{ "+5s5", ERR_INVALID, NULL },
 		{ "+15250w", ERR_INVALID, NULL },
 		{ "+12410w", ERR_INVALID, NULL },
 		{ "2024-13-01 00:00:00", ERR_INVALID,
-		    "invalid date \"2024-13-01\"" },
+		    "invalid date \"2024-13-01\"" FORMS },
+		{ "\"2024-13-01 00:00:00\"", ERR_INVALID, NULL },
+		{ "\"2024-03-28 \"", ERR_INVALID, NULL },
+		{ "\"2024-03-28  08:00\"", ERR_INVALID, NULL },
+		{ "\"2024-03-28 08:00:00 \"", ERR_INVALID, NULL },
+		{ "\"2024-03-28 08:00:00Z\"", ERR_INVALID, NULL },
+		{ "24:00", ERR_INVALID, NULL },
+		{ "8:00", ERR_INVALID, NULL },
+		{ "08:60", ERR_INVALID, NULL },
+		{ "08:00:60", ERR_INVALID, NULL },
+		{ "08:00:0", ERR_INVALID, NULL },
+		{ "08:00:00.5", ERR_INVALID, NULL },
+		{ "08:00Z", ERR_INVALID, NULL },
 		{ "2024-00-01 00:00:00", ERR_INVALID, NULL },
 		{ "2024-01-00 00:00:00", ERR_INVALID, NULL },
 		{ "2024-01-32 00:00:00", ERR_INVALID, NULL },
@@ -123,12 +191,13 @@ test_parse_refuses(void **state)
 		{ "2262-01-01 00:00:00", ERR_INVALID, NULL },
 		{ "9999-12-31 23:59:59", ERR_INVALID, NULL },
 		{ "0000-01-01 00:00:00", ERR_INVALID, NULL },
-		{ "2024-03-28 NX", ERR_INVALID, "invalid time of day \"NX\"" },
+		{ "2024-03-28 NX", ERR_INVALID,
+		    "invalid time of day \"NX\"" FORMS },
 		{ "2024-03-28 24:00:00", ERR_INVALID, NULL },
 		{ "2024-03-28 23:60:00", ERR_INVALID, NULL },
 		{ "2024-03-28 23:59:60", ERR_INVALID, NULL },
 		{ "2024-03-28 8:00:00", ERR_INVALID, NULL },
-		{ "2024-03-28 08:00", ERR_INVALID, NULL },
+		{ "2024-03-28 08:00.5", ERR_INVALID, NULL },
 		{ "2024-03-28 08:00:0", ERR_INVALID, NULL },
 		{ "2024-03-28 08:00:00.", ERR_INVALID, NULL },
 		{ "2024-03-28 08:00:00.x", ERR_INVALID, NULL },
@@ -137,7 +206,8 @@ test_parse_refuses(void **state)
 		{ "2024-03-28 08-00-00", ERR_INVALID, NULL },
 		{ "2024-03-28 \"08:00:00\\x00\"", ERR_INVALID, NULL },
 		{ "2024-03-28 \"\"", ERR_INVALID, NULL },
-		{ "2024-03-28T08:00:00", ERR_INVALID, NULL },
+		{ "2024-03-28T08:00:61Z", ERR_INVALID, NULL },
+		{ "2024-03-28T08:00", ERR_INVALID, NULL },
 		{ "2024-03-28T08:00:00+", ERR_INVALID, NULL },
 		{ "2024-03-28T08:00:00+2", ERR_INVALID, NULL },
 		{ "2024-03-28T08:00:00+0200", ERR_INVALID, NULL },
@@ -205,7 +275,32 @@ test_duration(void **state)
 		{ S("99999999999999999999999999w"), -1 },
 		{ S(""), -1 },
 		{ S("s"), -1 },
-		{ S("5"), -1 },
+		{ S("0"), 0 },
+		{ S("5"), 5 * NS_PER_S },
+		{ S("90"), 90 * NS_PER_S },
+		{ S("2.5"), 2500 * NS_PER_MS },
+		{ S("9223372037"), -1 },
+		{ S("1sec"), NS_PER_S },
+		{ S("30secs"), 30 * NS_PER_S },
+		{ S("5min"), 300 * NS_PER_S },
+		{ S("5mins"), 300 * NS_PER_S },
+		{ S("1hour"), HOUR },
+		{ S("2hours"), 2 * HOUR },
+		{ S("1.5hours"), 3 * HOUR / 2 },
+		{ S("1day"), DAY },
+		{ S("3days"), 3 * DAY },
+		{ S("1week2days"), 9 * DAY },
+		{ S("2weeks"), 14 * DAY },
+		{ S("1hour30min"), 5400 * NS_PER_S },
+		{ S("1h30min5s"), 5405 * NS_PER_S },
+		{ S("5ss"), -1 },
+		{ S("5minss"), -1 },
+		{ S("5minute"), -1 },
+		{ S("5hs"), -1 },
+		{ S("5Min"), -1 },
+		{ S("5mss"), -1 },
+		{ S("1month"), -1 },
+		{ S("1y"), -1 },
 		{ S("5m5"), -1 },
 		{ S("5M"), -1 },
 		{ S("5mm"), -1 },
@@ -229,35 +324,16 @@ test_duration(void **state)
 		bool ok = rows[i].ns != -1;
 
 		ns = 4711;
-		assert_int_equal(tstamp_parse_duration(rows[i].s, &ns, &e),
+		assert_int_equal(duration_parse(rows[i].s, &ns, &e),
 		    ok ? 0 : -1);
 		assert_int_equal(ns, ok ? rows[i].ns : 4711);
 		if (!ok)
 			assert_int_equal(e.code, ERR_INVALID);
 	}
-	assert_int_equal(tstamp_parse_duration(S("5x"), &ns, &e), -1);
-	assert_string_equal(e.msg, "invalid duration \"5x\"");
-}
-
-static void
-test_setting(void **state)
-{
-	struct err e;
-	int64_t ns;
-
-	(void)state;
-	assert_int_equal(tstamp_parse_setting(S("30"), &ns, &e), 0);
-	assert_int_equal(ns, 30 * NS_PER_S);
-	assert_int_equal(tstamp_parse_setting(S("0"), &ns, &e), 0);
-	assert_int_equal(ns, 0);
-	assert_int_equal(tstamp_parse_setting(S("2.5"), &ns, &e), 0);
-	assert_int_equal(ns, 2500 * NS_PER_MS);
-	assert_int_equal(tstamp_parse_setting(S("5m"), &ns, &e), 0);
-	assert_int_equal(ns, 300 * NS_PER_S);
-	assert_int_equal(tstamp_parse_setting(S("5m5"), &ns, &e), -1);
-	assert_int_equal(tstamp_parse_setting(S("-1"), &ns, &e), -1);
-	assert_int_equal(tstamp_parse_setting(S(""), &ns, &e), -1);
-	assert_int_equal(tstamp_parse_setting(S("9223372037"), &ns, &e), -1);
+	assert_int_equal(duration_parse(S("5x"), &ns, &e), -1);
+	assert_string_equal(e.msg,
+	    "invalid duration \"5x\": write 90 (seconds), or units "
+	    "ns us ms s m h d w, as in 1h30m or 1.5h");
 }
 
 static void
@@ -293,7 +369,7 @@ test_put_duration(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		buf_clear(&b);
-		tstamp_put_duration(&b, rows[i].ns);
+		duration_put(&b, rows[i].ns);
 		assert_text(&b, rows[i].text);
 	}
 	buf_free(&b);
@@ -321,9 +397,8 @@ test_duration_reads_back(void **state)
 	for (i = 0; i < 100000; i++) {
 		ns = any_size(&p);
 		buf_clear(&b);
-		tstamp_put_duration(&b, ns);
-		assert_int_equal(
-		    tstamp_parse_duration(buf_slice(&b), &back, &e), 0);
+		duration_put(&b, ns);
+		assert_int_equal(duration_parse(buf_slice(&b), &back, &e), 0);
 		assert_int_equal(back, ns);
 	}
 	buf_free(&b);
@@ -419,7 +494,6 @@ main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_refuses),
 		cmocka_unit_test(test_duration),
-		cmocka_unit_test(test_setting),
 		cmocka_unit_test(test_put_duration),
 		cmocka_unit_test(test_duration_reads_back),
 		cmocka_unit_test(test_put_utc),

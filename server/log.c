@@ -22,6 +22,8 @@
 #define TAIL_LOGFMT " truncated=true\n"
 #define TAIL_MAX sizeof(TAIL_JSON)
 
+#define PRIORITY_LEN 3u /* of "<3>" */
+
 struct line {
 	char *ptr;
 	size_t len;
@@ -33,6 +35,7 @@ struct line {
 static atomic_int max_level = LOG_LEVEL_INFO;
 static atomic_int out_format = LOG_LOGFMT;
 static atomic_int out_fd = STDERR_FILENO;
+static atomic_bool prefixed;
 
 static void
 put(struct line *l, const char *bytes, size_t n)
@@ -298,6 +301,32 @@ log_setup(enum log_level level, enum log_format format, int fd)
 	atomic_store(&out_fd, fd);
 }
 
+void
+log_prefix(bool wanted)
+{
+	atomic_store(&prefixed, wanted);
+}
+
+/* The priority of a line as syslog(3) counts it, in the form `<3>`. Its
+ * length. */
+static size_t
+put_priority(char out[PRIORITY_LEN], enum log_level level)
+{
+	static const char *const priorities[] = {
+		[LOG_LEVEL_OFF] = "<6>",
+		[LOG_LEVEL_ERROR] = "<3>",
+		[LOG_LEVEL_WARN] = "<4>",
+		[LOG_LEVEL_INFO] = "<6>",
+		[LOG_LEVEL_DEBUG] = "<7>",
+		[LOG_LEVEL_TRACE] = "<7>",
+	};
+
+	if (!atomic_load_explicit(&prefixed, memory_order_relaxed))
+		return 0;
+	memcpy(out, priorities[level], PRIORITY_LEN);
+	return PRIORITY_LEN;
+}
+
 bool
 log_enabled(enum log_level level)
 {
@@ -309,15 +338,16 @@ void
 log_event(enum log_level level, const char *event,
     const struct log_field *fields)
 {
-	char line[LOG_LINE_MAX];
+	char line[PRIORITY_LEN + LOG_LINE_MAX];
 	int saved = errno;
 	struct timespec now;
 	size_t n;
 	ssize_t written;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
-	n = log_format(line, (enum log_format)atomic_load(&out_format), level,
-	    (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec, event, fields);
+	n = put_priority(line, level);
+	n += log_format(line + n, (enum log_format)atomic_load(&out_format),
+	    level, (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec, event, fields);
 	do {
 		written = write(atomic_load(&out_fd), line, n);
 	} while (written == -1 && errno == EINTR);

@@ -102,6 +102,10 @@ struct log_field {
  * logfmt at level info on descriptor 2. */
 void log_setup(enum log_level level, enum log_format format, int fd);
 
+/* Whether each line begins with its priority, `<3>`, as the journal reads it
+ * (sd-daemon(3)). */
+void log_prefix(bool wanted);
+
 bool log_enabled(enum log_level level);
 void log_event(enum log_level level, const char *event,
     const struct log_field *fields);

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "options.h"
 #include "server.h"
+#include "systemd.h"
 #include "tools.h"
 
 extern char **environ;
@@ -14,6 +15,7 @@ extern char **environ;
 static int
 fail(const struct err *e, int exit_code)
 {
+	systemd_notify("STATUS=%s", e->msg);
 	(void)fprintf(stderr, "tickd: %s\n", e->msg);
 	return exit_code;
 }
@@ -27,6 +29,7 @@ serve(const struct options *o, struct config *c)
 
 	if (server_init(&s, o, c, &e) == -1) {
 		LOG_ERROR("start_failed", LOG_ERR(&e));
+		systemd_notify("STATUS=start failed: %s", e.msg);
 		exit_code = s.exit_code;
 	} else {
 		exit_code = server_run(&s);
@@ -54,6 +57,7 @@ with_config(const struct options *o)
 	struct err e;
 	int exit_code = EXIT_OK;
 
+	systemd_take();
 	if (config_load(&c, o->config_path, environ, o->sets, o->n_sets, &e) ==
 	    -1)
 		return fail(&e, EXIT_USAGE);

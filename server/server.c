@@ -13,6 +13,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,14 +24,15 @@
 
 #include "agents.h"
 #include "alert.h"
+#include "beat.h"
 #include "conn.h"
 #include "dispatch.h"
 #include "listener.h"
 #include "log.h"
-#include "notify.h"
 #include "os.h"
 #include "session.h"
 #include "sessions.h"
+#include "systemd.h"
 #include "tstamp.h"
 #include "watch.h"
 
@@ -372,8 +374,8 @@ server_stop(struct server *s, bool now, const char *why)
 	sched_stats(s->sched, &stats);
 	LOG_INFO("draining", LOG_STR("reason", why),
 	    LOG_U64("running", stats.inflight));
-	notify("STOPPING=1\nSTATUS=draining");
 	s->draining = true;
+	beat_draining(&s->beat);
 	listeners_close(s); /* refused at once, not left waiting */
 	sched_drain(s->sched);
 	sessions_drain(s->sessions);
@@ -391,6 +393,16 @@ on_stop_signal(struct ev_loop *loop, ev_signal *w, int revents)
 	server_stop(w->data, false, strsignal(w->signum));
 }
 
+static struct auth *
+load_tokens(const struct config *c, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (systemd_path(c->controller_auth_file, path, sizeof(path), e) == -1)
+		return NULL;
+	return auth_load(path, e);
+}
+
 /* New tokens: who is connected keeps his by its name, or is sent away. */
 static void
 adopt_auth(struct server *s, struct auth *auth)
@@ -400,8 +412,8 @@ adopt_auth(struct server *s, struct auth *auth)
 	s->auth = auth;
 }
 
-int
-server_reload(struct server *s, struct err *e)
+static int
+reload(struct server *s, struct err *e)
 {
 	const struct options *o = s->options;
 	struct auth *auth = NULL;
@@ -412,7 +424,7 @@ server_reload(struct server *s, struct err *e)
 		return -1;
 	/* Whether clients must authenticate is settled at the start. */
 	if (s->auth != NULL && c.controller_auth_file != NULL &&
-	    (auth = auth_load(c.controller_auth_file, e)) == NULL) {
+	    (auth = load_tokens(&c, e)) == NULL) {
 		config_fini(&c);
 		return -1;
 	}
@@ -425,6 +437,17 @@ server_reload(struct server *s, struct err *e)
 	zones_reload(s->zones);
 	LOG_INFO("reloaded");
 	return 0;
+}
+
+int
+server_reload(struct server *s, struct err *e)
+{
+	int r;
+
+	beat_reloading(&s->beat);
+	r = reload(s, e);
+	beat_reloaded(&s->beat, r == 0 ? NULL : e->msg);
+	return r;
 }
 
 static void
@@ -463,16 +486,9 @@ report_recovery(const struct server *s)
 static void
 on_recovery_progress(void *arg, uint64_t records)
 {
-	struct buf status = { 0 };
-
 	(void)arg;
 	LOG_INFO("recovering", LOG_U64("records", records));
-	buf_addf(&status, "STATUS=recovering, %llu records so far\n",
-	    (unsigned long long)records);
-	buf_add_byte(&status, '\0');
-	if (!status.failed)
-		notify(status.ptr);
-	buf_free(&status);
+	beat_recovering(records);
 }
 
 static int
@@ -610,14 +626,13 @@ start_watchers(struct server *s)
 static int
 load_auth(struct server *s, struct err *e)
 {
-	const char *path = s->config->controller_auth_file;
-
-	if (path == NULL)
+	if (s->config->controller_auth_file == NULL)
 		return 0;
-	if ((s->auth = auth_load(path, e)) == NULL)
+	if ((s->auth = load_tokens(s->config, e)) == NULL)
 		return fail(s, EXIT_USAGE);
 	if (s->auth->exposed)
-		LOG_WARN("auth_file_exposed", LOG_STR("file", path),
+		LOG_WARN("auth_file_exposed",
+		    LOG_STR("file", s->config->controller_auth_file),
 		    LOG_STR("reason", "others than its owner can read it"));
 	return 0;
 }
@@ -627,9 +642,11 @@ server_check(const struct config *c, struct err *e)
 {
 	struct auth *auth;
 	struct address address;
+	gid_t gid;
 
 	for (size_t i = 0; i < c->controller_listen.n; i++) {
-		if (config_listen(c, i, &address, e) == -1)
+		if (config_listen(c, i, &address, e) == -1 ||
+		    listener_group(&address, &gid, e) == -1)
 			return -1;
 		if (address.kind == ADDRESS_TLS)
 			return err_set(e, ERR_INVALID,
@@ -638,7 +655,7 @@ server_check(const struct config *c, struct err *e)
 	}
 	if (c->controller_auth_file == NULL)
 		return 0;
-	if ((auth = auth_load(c->controller_auth_file, e)) == NULL)
+	if ((auth = load_tokens(c, e)) == NULL)
 		return -1;
 	auth_free(auth);
 	return 0;
@@ -693,7 +710,6 @@ report_ready(const struct server *s)
 	    LOG_U64("rules", store_rules(s->store)->n),
 	    LOG_MS("recovery_ms", s->recovery.duration_ns));
 	buf_free(&listen);
-	notify("READY=1\nSTATUS=ready");
 }
 
 int
@@ -701,7 +717,9 @@ server_run(struct server *s)
 {
 	listeners_start(s);
 	report_ready(s);
+	beat_start(&s->beat, s);
 	ev_run(s->loop, 0);
+	beat_stop(&s->beat);
 	LOG_INFO("stopped");
 	return EXIT_OK;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "auth.h"
+#include "beat.h"
 #include "config.h"
 #include "monitor.h"
 #include "options.h"
@@ -102,6 +103,7 @@ struct server {
 	ev_timer compression_timer;
 	struct retention retention;
 	ev_timer drain_timer;
+	struct beat beat;
 	struct store_recovery recovery;
 };
 

@@ -95,9 +95,69 @@ parse_host_port(struct slice text, struct slice s, struct address *a,
 	return 0;
 }
 
+/* The value of `mode=`: octal digits, of reading and writing only, as a socket
+ * knows nothing else. */
+static int
+parse_mode(struct slice text, struct slice s, struct address *a, struct err *e)
+{
+	size_t i;
+
+	a->mode = 0;
+	for (i = 0;
+	     i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '7' && a->mode <= 0777;
+	     i++)
+		a->mode = a->mode * 8 + (unsigned)(s.ptr[i] - '0');
+	if (s.len == 0 || i < s.len || (a->mode & ~0666u) != 0)
+		return err_quote(e, ERR_INVALID, text,
+		    "mode is none of 0600, 0660, 0666 and the like:");
+	return 0;
+}
+
+static int
+parse_group(struct slice text, struct slice s, struct address *a, struct err *e)
+{
+	if (s.len == 0 || s.len > ADDRESS_GROUP_MAX)
+		return err_quote(e, ERR_INVALID, text, "bad group:");
+	memcpy(a->group, s.ptr, s.len);
+	a->group[s.len] = '\0';
+	return 0;
+}
+
+/* Take ` mode=...` and ` group=...` off the end of *s, which may also be a
+ * path with blanks. */
+static int
+take_options(struct slice text, struct slice *s, struct address *a,
+    struct err *e)
+{
+	const struct slice mode = slice_str("mode=");
+	const struct slice group = slice_str("group=");
+	const char *blank;
+
+	while ((blank = memrchr(s->ptr, ' ', s->len)) != NULL) {
+		size_t at = (size_t)(blank - s->ptr);
+		struct slice word = skip(*s, at + 1);
+
+		if (slice_has_prefix(word, mode)) {
+			if (parse_mode(text, skip(word, mode.len), a, e) == -1)
+				return -1;
+		} else if (slice_has_prefix(word, group)) {
+			if (parse_group(text, skip(word, group.len), a, e) ==
+			    -1)
+				return -1;
+		} else if (word.len > 0) {
+			break;
+		}
+		s->len = at;
+	}
+	return 0;
+}
+
 static int
 parse_path(struct slice text, struct slice s, struct address *a, struct err *e)
 {
+	a->mode = ADDRESS_MODE;
+	if (take_options(text, &s, a, e) == -1)
+		return -1;
 	if (s.len == 0)
 		return err_quote(e, ERR_INVALID, text, "no path:");
 	if (s.len > ADDRESS_PATH_MAX)

@@ -10,8 +10,10 @@
  */
 #include "listener.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,6 +30,8 @@
 #include "log.h"
 #include "os.h"
 #include "tstamp.h"
+#include "systemd.h"
+#include "token.h"
 
 #define BACKLOG 4096
 #define ACCEPTS_PER_TURN 64
@@ -262,6 +266,43 @@ clear_unix_path(const struct sockaddr_un *sun, struct err *e)
 	return 0;
 }
 
+int
+listener_group(const struct address *a, gid_t *gid, struct err *e)
+{
+	const struct group *group;
+	uint64_t n;
+
+	*gid = (gid_t)-1; /* leaves it as it is */
+	if (a->group[0] == '\0')
+		return 0;
+	if (token_u64(slice_str(a->group), UINT32_MAX - 1, &n) == 0) {
+		*gid = (gid_t)n;
+		return 0;
+	}
+	if ((group = getgrnam(a->group)) == NULL)
+		return err_set(e, ERR_INVALID, "listen on unix:%s: no group %s",
+		    a->path, a->group);
+	*gid = group->gr_gid;
+	return 0;
+}
+
+/* Open to whom the address says; until then the socket was its owner's. */
+static int
+share_unix(const struct address *a, struct err *e)
+{
+	gid_t gid;
+
+	if (listener_group(a, &gid, e) == -1)
+		return -1;
+	if (gid != (gid_t)-1 && lchown(a->path, (uid_t)-1, gid) == -1)
+		return err_sys(e, ERR_CONFLICT, "give %s to the group %s",
+		    a->path, a->group);
+	if (a->mode != ADDRESS_MODE && chmod(a->path, a->mode) == -1)
+		return err_sys(e, ERR_CONFLICT, "change the mode of %s",
+		    a->path);
+	return 0;
+}
+
 static int
 bind_unix(struct listener *l, struct err *e)
 {
@@ -275,13 +316,13 @@ bind_unix(struct listener *l, struct err *e)
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (l->fd == -1)
 		return err_sys(e, ERR_LIMIT, "socket");
-	old_mask = umask(0177);
+	old_mask = umask(0777 & ~ADDRESS_MODE);
 	rc = bind(l->fd, (struct sockaddr *)&sun, sizeof(sun));
 	(void)umask(old_mask);
 	if (rc == -1)
 		return err_sys(e, ERR_CONFLICT, "bind %s", sun.sun_path);
 	l->has_path = true;
-	return 0;
+	return share_unix(&l->address, e);
 }
 
 /* Bind to one result of the name look-up; errno tells why not. */
@@ -344,17 +385,89 @@ open_tcp(struct listener *l, struct err *e)
 	return 0;
 }
 
+/* Where a socket that was passed listens, which is not ours to remove. */
 static int
-listener_open(struct server *s, struct listener *l, size_t i, struct err *e)
+read_address(struct listener *l, struct err *e)
 {
-	l->fd = -1;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+		struct sockaddr_un un;
+	} sa = { 0 };
+	socklen_t n = sizeof(sa) - 1; /* a path ends, whatever its length */
+	struct address *a = &l->address;
+	const void *ip = &sa.v4.sin_addr;
+
+	if (getsockname(l->fd, &sa.any, &n) == -1)
+		return err_sys(e, ERR_INVALID, "passed socket");
+	if (sa.any.sa_family == AF_UNIX) {
+		a->kind = ADDRESS_UNIX;
+		(void)snprintf(a->path, sizeof(a->path), "%s", sa.un.sun_path);
+		return 0;
+	}
+	if (sa.any.sa_family == AF_INET6)
+		ip = &sa.v6.sin6_addr;
+	a->kind = ADDRESS_TCP;
+	if (inet_ntop(sa.any.sa_family, ip, a->host, sizeof(a->host)) == NULL)
+		return err_sys(e, ERR_INVALID, "passed socket");
+	read_port(l);
+	return 0;
+}
+
+/* Take the socket of a service manager. It must be one of connections, and
+ * open only to whom the configuration would let in. */
+static int
+adopt(const struct server *s, struct listener *l, int fd, struct err *e)
+{
+	const struct config *c = s->config;
+	int type = 0, listens = 0;
+	socklen_t n = sizeof(int);
+
+	l->fd = fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == -1 ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n) == -1 ||
+	    type != SOCK_STREAM || !listens ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+		return err_set(e, ERR_INVALID,
+		    "passed socket %d: it does not listen for connections", fd);
+	if (read_address(l, e) == -1)
+		return -1;
+	if (c->controller_auth_file == NULL &&
+	    !c->controller_allow_unauthenticated &&
+	    !address_is_local(&l->address))
+		return err_set(e, ERR_INVALID,
+		    "passed socket %d: %s is open to other machines: set "
+		    "controller.auth_file (or "
+		    "controller.allow_unauthenticated)",
+		    fd, l->address.host);
+	return 0;
+}
+
+static int
+bind_configured(const struct server *s, struct listener *l, size_t i,
+    struct err *e)
+{
 	if (config_listen(s->config, i, &l->address, e) == -1)
 		return -1;
 	if ((l->address.kind == ADDRESS_UNIX ? bind_unix(l, e)
 					     : open_tcp(l, e)) == -1)
 		return -1;
-	if (listen(l->fd, BACKLOG) == -1)
-		return err_sys(e, ERR_CONFLICT, "listen");
+	return listen(l->fd, BACKLOG) == 0 ? 0
+					   : err_sys(e, ERR_CONFLICT, "listen");
+}
+
+static int
+listener_open(struct server *s, struct listener *l, size_t i, struct err *e)
+{
+	int r;
+
+	l->fd = -1;
+	r = systemd_sockets() > 0
+	    ? adopt(s, l, SYSTEMD_FIRST_SOCKET + (int)i, e)
+	    : bind_configured(s, l, i, e);
+	if (r == -1)
+		return -1;
 	ev_io_init(&l->io, on_connection, l->fd, EV_READ);
 	l->io.data = s;
 	return 0;
@@ -363,10 +476,12 @@ listener_open(struct server *s, struct listener *l, size_t i, struct err *e)
 int
 listeners_open(struct server *s, struct err *e)
 {
-	size_t n = s->config->controller_listen.n;
+	size_t n = systemd_sockets();
 
 	s->max_conns = conns_limit(s->config);
 	open_spare(s);
+	if (n == 0)
+		n = s->config->controller_listen.n;
 	ev_timer_init(&s->accept_pause, on_accept_pause, 0, ACCEPT_PAUSE);
 	s->accept_pause.data = s;
 	if ((s->listeners = calloc(n, sizeof(*s->listeners))) == NULL)

@@ -281,6 +281,10 @@ parse_raw(struct ctl_args *a, char **argv)
 	if (*argv == NULL)
 		return failed(a,
 		    "too few arguments\nusage: tickctl raw <line>");
+	if (strcmp(*argv, "--help") == 0 && argv[1] == NULL) {
+		a->action = ACTION_HELP;
+		return 0;
+	}
 	for (; *argv != NULL; argv++) {
 		buf_add_str(&a->raw, *argv);
 		buf_add_byte(&a->raw, argv[1] != NULL ? ' ' : '\0');
@@ -416,6 +420,7 @@ parse_options(struct ctl_args *a, int argc, char **argv)
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "table", no_argument, NULL, 't' },
 		{ "timeout", required_argument, NULL, 'T' },
+		{ "token", required_argument, NULL, 's' },
 		{ "token-file", required_argument, NULL, 'f' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -444,6 +449,10 @@ parse_options(struct ctl_args *a, int argc, char **argv)
 		case 'q':
 			a->quiet = true;
 			break;
+		case 's':
+			return failed(a,
+			    "a secret on the command line is seen by all who "
+			    "list processes: use --token-file or TICKD_SECRET");
 		case 't':
 			a->form = FORM_TABLE;
 			break;

@@ -272,11 +272,15 @@ struct wanted {
 static int
 split_metric(const char *metric, struct wanted *w)
 {
-	const char *dot = strchr(metric, '.');
-	const char *last = strrchr(metric, '.');
+	const char *dot, *last;
 	size_t n;
 	int k;
 
+	/* As the command is asked, so the metric may be named. */
+	if (strncasecmp(metric, "health.", 7) == 0)
+		metric += 7;
+	dot = strchr(metric, '.');
+	last = strrchr(metric, '.');
 	if (dot == NULL || dot == metric || last[1] == '\0')
 		return -1;
 	n = (size_t)(dot - metric);
@@ -374,7 +378,9 @@ check_metric(struct check *c, struct tick *t, const char *metric,
 	const char *value;
 
 	if (split_metric(metric, &w) == -1) {
-		unknown(c, metric, "not section.name");
+		unknown(c, metric,
+		    "not section.name or section.id.name, such as "
+		    "system.cpu_usage");
 		return;
 	}
 	if (parse_limits(c, l) == -1)

@@ -330,6 +330,9 @@ end_as_text(struct out *o, const struct tick_row *ok)
 	if (o->view.kind == VIEW_LINES)
 		return o->quiet && ok->n_words == 0 ? 0
 						    : print_words(o, "OK", ok);
+	if (o->view.kind == VIEW_ROWS && o->n_rows == 0 &&
+	    o->form == FORM_TABLE && !o->quiet)
+		return print_plain(o, "(none)", ok);
 	if (ok->n_words == 0) {
 		bool bare = o->n_rows == 0 && !o->quiet &&
 		    o->view.kind != VIEW_ROWS && o->view.kind != VIEW_PAIRS;

@@ -7,6 +7,7 @@ void
 line_open(struct tick *t)
 {
 	t->line_start = t->out.len;
+	t->line_bad = false;
 	buf_add_u64(&t->out, t->next_id);
 }
 
@@ -31,6 +32,10 @@ line_bytes(struct tick *t, const char *ptr, size_t len)
 {
 	size_t start;
 
+	if (ptr == NULL && len > 0) {
+		t->line_bad = true;
+		return;
+	}
 	buf_add_byte(&t->out, ' ');
 	start = t->out.len;
 	token_quote(&t->out, slice_of(ptr, len));
@@ -46,7 +51,10 @@ line_bytes(struct tick *t, const char *ptr, size_t len)
 void
 line_word(struct tick *t, const char *word)
 {
-	line_bytes(t, word, strlen(word));
+	if (word == NULL)
+		t->line_bad = true;
+	else
+		line_bytes(t, word, strlen(word));
 }
 
 void
@@ -70,6 +78,11 @@ line_end(struct tick *t)
 	if (t->out.failed) {
 		(void)failure_nomem(&t->failure);
 		return handle_break(t);
+	}
+	if (t->line_bad) {
+		t->out.len = t->line_start;
+		return failure_set(&t->failure, TICK_ERR_USAGE,
+		    "a word of the request is NULL");
 	}
 	if (t->out.len - t->line_start > LINE_MAX_CEILING) {
 		t->out.len = t->line_start;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "token.h"
 #include "tstamp.h"
 
 #define UNIX_RETRY_MS 5
@@ -80,6 +81,8 @@ parse_host_port(const char *text, struct net_address *a)
 int
 net_parse_address(const char *text, struct net_address *a, struct failure *f)
 {
+	uint64_t port;
+
 	memset(a, 0, sizeof(*a));
 	if (strncmp(text, "unix:", 5) == 0) {
 		if (copy_part(a->path, sizeof(a->path), text + 5,
@@ -89,9 +92,18 @@ net_parse_address(const char *text, struct net_address *a, struct failure *f)
 			    text, NET_PATH_MAX - 1);
 		return 0;
 	}
+	if (strstr(text, "://") != NULL)
+		return failure_set(f, TICK_ERR_ADDRESS,
+		    "address %s: no scheme is known but unix:; give "
+		    "host:port, [v6]:port or unix:/path",
+		    text);
 	if (parse_host_port(text, a) == -1)
 		return failure_set(f, TICK_ERR_ADDRESS,
 		    "address %s: not host:port, [v6]:port or unix:/path", text);
+	if (token_u64(slice_str(a->port), UINT16_MAX, &port) == -1 || port == 0)
+		return failure_set(f, TICK_ERR_ADDRESS,
+		    "address %s: the port is not a number from 1 to 65535",
+		    text);
 	return 0;
 }
 

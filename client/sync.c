@@ -27,7 +27,7 @@
 int
 call_begin(struct tick *t)
 {
-	if (t->net.fd == -1)
+	if (t == NULL || t->net.fd == -1)
 		return -1;
 	if (t->busy)
 		return failure_set(&t->failure, TICK_ERR_USAGE,
@@ -35,6 +35,14 @@ call_begin(struct tick *t)
 	t->ok = (struct tick_row){ 0 };
 	failure_clear(&t->failure);
 	return 0;
+}
+
+int
+call_needs(struct tick *t, bool given, const char *what)
+{
+	if (given)
+		return 0;
+	return failure_set(&t->failure, TICK_ERR_USAGE, "%s is NULL", what);
 }
 
 /* Empty a buffer that may hold a secret. */
@@ -139,10 +147,11 @@ int
 tick_reconnect(struct tick *t)
 {
 	struct net_address address;
-	int64_t deadline = net_deadline(t->connect_timeout_ms);
+	int64_t deadline;
 
-	if (t->busy)
+	if (t == NULL || t->busy)
 		return call_begin(t);
+	deadline = net_deadline(t->connect_timeout_ms);
 	(void)handle_break(t);
 	t->write_failed = false;
 	failure_clear(&t->failure);
@@ -170,43 +179,45 @@ tick_close(struct tick *t)
 int
 tick_is_open(const struct tick *t)
 {
-	return t->net.fd != -1;
+	return t != NULL && t->net.fd != -1;
 }
 
 int
 tick_fd(const struct tick *t)
 {
-	return t->net.fd;
+	return t == NULL ? -1 : t->net.fd;
 }
 
 enum tick_error
 tick_err(const struct tick *t)
 {
-	return t->failure.code;
+	return t == NULL ? TICK_ERR_USAGE : t->failure.code;
 }
 
 const char *
 tick_errword(const struct tick *t)
 {
-	return failure_word(t->failure.code);
+	return failure_word(tick_err(t));
 }
 
 const char *
 tick_errstr(const struct tick *t)
 {
-	return t->failure.msg;
+	return t == NULL ? "the handle is NULL" : t->failure.msg;
 }
 
 const struct tick_row *
 tick_ok(const struct tick *t)
 {
-	return &t->ok;
+	static const struct tick_row none = { 0 };
+
+	return t == NULL ? &none : &t->ok;
 }
 
 size_t
 tick_pending(const struct tick *t)
 {
-	return (size_t)(t->next_id - t->reply_id);
+	return t == NULL ? 0 : (size_t)(t->next_id - t->reply_id);
 }
 
 /*
@@ -365,7 +376,8 @@ give_row(struct tick *t, const struct sink *sink, char *line,
 int
 handle_break_with(struct tick *t, enum tick_error code)
 {
-	const char *msg = "the server sent something that makes no sense";
+	const char *msg =
+	    "the server sent what is no reply of the tickd protocol";
 
 	if (code == TICK_ERR_MEMORY)
 		msg = "out of memory";
@@ -386,6 +398,15 @@ take_error(struct tick *t, const struct reply_line *line)
 	    "%.*s", (int)line->text.len, line->text.ptr);
 }
 
+/* A web server answers a request that it does not understand with a line of
+ * HTTP, or with a page alone. */
+static bool
+is_http(const struct reply_line *line)
+{
+	return (line->id.len >= 5 && memcmp(line->id.ptr, "HTTP/", 5) == 0) ||
+	    (line->id.len >= 1 && line->id.ptr[0] == '<');
+}
+
 int
 handle_foreign(struct tick *t, const struct reply_line *line)
 {
@@ -395,6 +416,11 @@ handle_foreign(struct tick *t, const struct reply_line *line)
 	if (line->kind == REPLY_ERROR &&
 	    (line->id.len == 0 || slice_eq(line->id, slice_str("-")))) {
 		(void)take_error(t, line);
+		return handle_break(t);
+	}
+	if (is_http(line)) {
+		(void)failure_set(&t->failure, TICK_ERR_PROTOCOL,
+		    "%s speaks HTTP, not the tickd protocol", t->address);
 		return handle_break(t);
 	}
 	return handle_break_with(t, TICK_ERR_PROTOCOL);

@@ -61,7 +61,8 @@ enum tick_error {
 	TICK_ERR_OTHER = 63, /* a code newer than this library */
 
 	/* The call was refused or cut short here; the handle stays open. */
-	TICK_ERR_USAGE = 64,   /* nothing was sent */
+	TICK_ERR_USAGE = 64,   /* nothing was sent: the call makes no sense now,
+				* or what it needs is NULL */
 	TICK_ERR_STOPPED = 65, /* the row callback asked for it */
 
 	/* The connection is gone. */

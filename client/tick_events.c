@@ -144,8 +144,10 @@ tick_next_event(struct tick *t, const struct tick_event **event, int timeout_ms)
 {
 	int r;
 
-	*event = NULL;
-	if (call_begin(t) == -1)
+	if (event != NULL)
+		*event = NULL;
+	if (call_begin(t) == -1 ||
+	    call_needs(t, event != NULL, "the place of the event") == -1)
 		return -1;
 	if (tick_pending(t) > 0)
 		return failure_set(&t->failure, TICK_ERR_USAGE,
@@ -170,10 +172,11 @@ tick_watch(struct tick *t, const char *topic, const char *prefix,
     uint64_t *watch)
 {
 	static const struct sink nowhere = { 0 };
-	uint64_t id = t->next_id;
+	uint64_t id;
 
 	if (call_begin(t) == -1)
 		return -1;
+	id = t->next_id;
 	line_open(t);
 	line_raw(t, "WATCH");
 	line_word(t, topic);

@@ -45,6 +45,7 @@ struct tick {
 	struct buf out;	   /* appended requests */
 	size_t out_pos;	   /* sent up to here */
 	size_t line_start; /* of the request being appended */
+	bool line_bad;	   /* a word of it is NULL */
 
 	struct buf in;
 	size_t in_pos;
@@ -63,9 +64,13 @@ struct tick {
 
 /*
  * Begin a public call: clear the failure. 0, or -1 when the handle is closed
- * (its failure stays) or a row callback is running.
+ * (its failure stays), a row callback is running, or there is no handle.
  */
 int call_begin(struct tick *t);
+
+/* In a call that has begun: 0, or -1 with a usage failure that names what the
+ * caller gave as NULL. */
+int call_needs(struct tick *t, bool given, const char *what);
 
 /* Close the connection, keeping t->failure. Returns -1. */
 int handle_break(struct tick *t);
@@ -96,8 +101,9 @@ int handle_foreign(struct tick *t, const struct reply_line *line);
 int events_keep(struct tick *t, const struct reply_line *line);
 
 /*
- * Append one request: open, its words, end. Memory is looked at in
- * line_end only: 0, or -1 with t->failure and nothing appended.
+ * Append one request: open, its words, end. Memory, and words that are NULL,
+ * are looked at in line_end only: 0, or -1 with t->failure and nothing
+ * appended.
  */
 void line_open(struct tick *t);
 void line_word(struct tick *t, const char *word);

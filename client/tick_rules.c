@@ -7,7 +7,8 @@ int
 tick_rule_set(struct tick *t, const char *rule, const char *pattern,
     const char *const *runner, size_t n_runner)
 {
-	if (call_begin(t) == -1)
+	if (call_begin(t) == -1 ||
+	    call_needs(t, runner != NULL || n_runner == 0, "the runner") == -1)
 		return -1;
 	line_open(t);
 	line_word(t, "RULE");
@@ -64,6 +65,9 @@ tick_rules(struct tick *t, const char *prefix, tick_rule_cb *cb, void *arg)
 	struct list l = { cb, arg };
 	const struct sink sink = { list_row, &l, true };
 
+	if (call_begin(t) == -1 ||
+	    call_needs(t, cb != NULL, "the callback") == -1)
+		return -1;
 	return handle_command(t, "LISTRULES", prefix != NULL ? prefix : "",
 	    &sink);
 }

@@ -6,6 +6,9 @@
 #include "rule_spec.h"
 #include "tstamp.h"
 
+/* Of a line, in a message. */
+#define LINE_SHOWN_MAX 64
+
 static const char *const status_words[JOB_STATUS_COUNT] = {
 	[JOB_PLANNED] = "planned",
 	[JOB_TRIGGERED] = "triggered",
@@ -44,6 +47,33 @@ check_id(struct slice id, struct err *e)
 	return err_quote(e, ERR_SYNTAX, id, "invalid request id");
 }
 
+/*
+ * No command was found. Where the first word is one, the id is what the line
+ * lacks, and the message shows how the line would be right.
+ */
+static void
+explain_id(const struct request *r, struct err *e)
+{
+	char line[LINE_SHOWN_MAX];
+	struct err ignored;
+	size_t taken, n = 0;
+
+	if (command_find(r->words, r->n_words, &taken, &ignored) == NULL)
+		return;
+	line[n++] = '1';
+	for (size_t i = 0; i < r->n_words; i++) {
+		struct slice w = r->words[i];
+
+		if (n + 1 + w.len > sizeof(line))
+			break;
+		line[n++] = ' ';
+		memcpy(line + n, w.ptr, w.len);
+		n += w.len;
+	}
+	(void)err_quote(e, e->code, slice_of(line, n),
+	    "a line begins with a request id, as in");
+}
+
 /* Find id and command in the words of *r. What was found stays in *r. */
 static int
 identify(struct request *r, struct err *e)
@@ -61,8 +91,11 @@ identify(struct request *r, struct err *e)
 		at = 1;
 	}
 	command = command_find(r->words + at, r->n_words - at, &taken, e);
-	if (command == NULL)
+	if (command == NULL) {
+		if (at == 1)
+			explain_id(r, e);
 		return -1;
+	}
 	r->command = command;
 	r->args = r->words + at + taken;
 	r->n_args = r->n_words - at - taken;

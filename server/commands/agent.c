@@ -181,7 +181,8 @@ cmd_agent_get(struct conn *c, const struct request *r, struct err *e)
 
 	/* What is another's is as if it were not there. */
 	if (s == NULL || !visible(c, s))
-		return err_set(e, ERR_NOT_FOUND, "no such session");
+		return err_quote(e, ERR_NOT_FOUND, r->args[0],
+		    "no such session");
 	out = conn_reply(c);
 	reply_row_u64(out, r->id, "session_id", s->id);
 	put_str(out, r->id, "rule", s->crew->rule);

@@ -85,7 +85,7 @@ cmd_alert_ack(struct conn *c, const struct request *r, struct err *e)
 
 	/* What is another's is as if it were not there. */
 	if (a == NULL || !alert_visible(c, a))
-		return err_set(e, ERR_NOT_FOUND, "no such alert");
+		return err_quote(e, ERR_NOT_FOUND, r->args[0], "no such alert");
 	if (is_for_admins(a) && !allowed(c, slice_of("", 0), "alert", e))
 		return FAILED;
 	if (store_busy(c->server->store, alert_slot(a), true)) {

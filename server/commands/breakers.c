@@ -49,7 +49,7 @@ find(struct conn *c, struct slice name, struct breaker_row *row, struct err *e)
 		return err_set(e, ERR_DENIED,
 		    "no rule of namespace %s uses the breaker",
 		    auth_namespace_word(c->token));
-	return there ? 0 : err_set(e, ERR_NOT_FOUND, "no such breaker");
+	return there ? 0 : err_quote(e, ERR_NOT_FOUND, name, "no such breaker");
 }
 
 int

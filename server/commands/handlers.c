@@ -104,7 +104,7 @@ job_find(struct conn *c, struct slice id, struct err *e)
 	if (!allowed(c, id, "job", e))
 		return NULL;
 	if ((ref = jobs_find(jobs, id)) == JOB_NONE) {
-		(void)err_set(e, ERR_NOT_FOUND, "no such job");
+		(void)err_quote(e, ERR_NOT_FOUND, id, "no such job");
 		return NULL;
 	}
 	return jobs_get(jobs, ref);

@@ -26,7 +26,7 @@ integration_find(struct conn *c, struct slice id, struct err *e)
 	if (i != NULL && integration_visible(c->server, c->token, i))
 		return i;
 	if (allowed(c, id, "integration", e))
-		(void)err_set(e, ERR_NOT_FOUND, "no such integration");
+		(void)err_quote(e, ERR_NOT_FOUND, id, "no such integration");
 	return NULL;
 }
 

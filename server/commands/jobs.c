@@ -40,7 +40,8 @@ cmd_set(struct conn *c, const struct request *r, struct err *e)
 		if (q->nx && known)
 			return err_set(e, ERR_EXISTS, "the job exists");
 		if (q->xx && !known)
-			return err_set(e, ERR_NOT_FOUND, "no such job");
+			return err_quote(e, ERR_NOT_FOUND, q->job,
+			    "no such job");
 	}
 	return conn_asked(c, store_set(s->store, &set, &w, e));
 }

@@ -33,7 +33,7 @@ rule_find(struct conn *c, struct slice id, struct err *e)
 		return NULL;
 	rule = rules_find(store_rules(c->server->store), id);
 	if (rule == NULL) {
-		(void)err_set(e, ERR_NOT_FOUND, "no such rule");
+		(void)err_quote(e, ERR_NOT_FOUND, id, "no such rule");
 		return NULL;
 	}
 	return allowed(c, rule_pattern(rule), "pattern", e) ? rule : NULL;

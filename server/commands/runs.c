@@ -263,7 +263,8 @@ cmd_output(struct conn *c, const struct request *r, struct err *e)
 	if (job == NULL)
 		return FAILED;
 	if (!find_run(job, r->u.output.execution_id, &run))
-		return err_set(e, ERR_NOT_FOUND, "no such run");
+		return err_quote(e, ERR_NOT_FOUND, r->args[0],
+		    "no such run of");
 	kept = outputs_find(outputs, run.execution_id, run.attempt);
 	if (kept == NULL) { /* it wrote nothing, or that was long ago */
 		reply_ok(conn_reply(c), r->id);

@@ -94,7 +94,8 @@ cmd_help(struct conn *c, const struct request *r, struct err *e)
 		shown++;
 	}
 	if (shown == 0)
-		return err_set(e, ERR_UNKNOWN_COMMAND, "no such command");
+		return err_quote(e, ERR_UNKNOWN_COMMAND, r->args[0],
+		    "no such command");
 	reply_ok(out, r->id);
 	return HANDLED;
 }

@@ -599,7 +599,8 @@ sessions_stop(struct sessions *all, uint64_t id, bool force, struct err *e)
 	struct session *s = sessions_find_alive(all, id);
 
 	if (s == NULL && sessions_find(all, id) == NULL)
-		return err_set(e, ERR_NOT_FOUND, "no such session");
+		return err_set(e, ERR_NOT_FOUND, "no such session \"%llu\"",
+		    (unsigned long long)id);
 	if (s == NULL)
 		return err_set(e, ERR_CONFLICT, "the session has ended");
 	if (force && s->run != NULL)

@@ -135,7 +135,7 @@ watch_remove(struct conn *c, struct slice id, struct err *e)
 	struct watch **at = find(c, id, &n);
 
 	if (*at == NULL)
-		return err_set(e, ERR_NOT_FOUND, "no such watch");
+		return err_quote(e, ERR_NOT_FOUND, id, "no such watch");
 	conn_settle_events(c);
 	remove_watch(at);
 	return 0;

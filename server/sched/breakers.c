@@ -459,7 +459,7 @@ breakers_isolate(struct sched *s, struct slice name, struct err *e)
 	struct gate *g = find(s, name);
 
 	if (g == NULL)
-		return err_set(e, ERR_NOT_FOUND, "no such breaker");
+		return err_quote(e, ERR_NOT_FOUND, name, "no such breaker");
 	if (g->breaker.state == BREAKER_ISOLATED)
 		return 0;
 	if (s->gates.count[BREAKER_ISOLATED] >= BREAKERS_ISOLATED_MAX)
@@ -477,7 +477,7 @@ breakers_reset(struct sched *s, struct slice name, struct err *e)
 	bool isolated;
 
 	if (g == NULL)
-		return err_set(e, ERR_NOT_FOUND, "no such breaker");
+		return err_quote(e, ERR_NOT_FOUND, name, "no such breaker");
 	isolated = g->breaker.state == BREAKER_ISOLATED;
 	breaker_reset(&g->breaker, os->mono_ns());
 	look(s, g);

@@ -75,7 +75,7 @@ sched_cancel(struct sched *s, struct slice id, bool force,
 	size_t stopped;
 
 	if (ref == JOB_NONE)
-		return err_set(e, ERR_NOT_FOUND, "no such job");
+		return err_quote(e, ERR_NOT_FOUND, id, "no such job");
 	job = jobs_get(s->jobs, ref);
 	x = job->extra == NULL ? NULL : job->extra->execution;
 	if (x != NULL && x->list == &s->refused)

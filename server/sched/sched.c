@@ -525,7 +525,7 @@ sched_run_job(struct sched *s, struct slice id, const struct store_waiter *w,
 	struct job *job;
 
 	if (ref == JOB_NONE)
-		return err_set(e, ERR_NOT_FOUND, "no such job");
+		return err_quote(e, ERR_NOT_FOUND, id, "no such job");
 	job = jobs_get(s->jobs, ref);
 	if (job_status(job) == JOB_TRIGGERED)
 		return err_set(e, ERR_CONFLICT, "the job is %s",

@@ -958,7 +958,7 @@ test_namespaces(void **state)
 		{ "1 DONE 1 0", "1 ERROR denied ..." },
 		{ "1 AGENT STOP 1", "1 ERROR denied ..." },
 		{ "1 AGENT LIST", "1 OK" },
-		{ "1 AGENT GET 1", "1 ERROR not_found no such session" },
+		{ "1 AGENT GET 1", "1 ERROR not_found no such session \"1\"" },
 		{ "1 AGENT CLEANUP", "1 ERROR denied ..." },
 		{ 0 },
 	};

@@ -369,7 +369,8 @@ test_agents_and_namespaces(void **state)
 	wait_health(&w, "agents", "degraded");
 	/* Other tenants do not see it. */
 	wire_ask(&tenant, "l ALERT LIST", "l OK");
-	wire_ask(&tenant, "a ALERT ACK 1", "a ERROR not_found no such alert");
+	wire_ask(&tenant, "a ALERT ACK 1",
+	    "a ERROR not_found no such alert \"1\"");
 	/* What is the server's they see, and leave to others. */
 	fill_queue(&w, 3);
 	(void)wait_row(&tenant, "l 2 info system queue",

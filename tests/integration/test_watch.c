@@ -235,7 +235,7 @@ test_health(void **state)
 		(void)snprintf(text, sizeof(text), "%s healthy", sections[i]);
 		expect_event(&w, "h EVENT health", text);
 	}
-	expect_event(&w, "h EVENT health", "agent r idle 0 0 0 stable");
+	expect_event(&w, "h EVENT health", "agent r idle - - 0 stable");
 	wire_stop(&w, d);
 }
 

@@ -277,6 +277,7 @@ test_mistakes(void **state)
 	expect_error("watch a b c", "too many");
 	expect_error("top x", "usage: tickctl top");
 	expect_error("top --interval never", "never");
+	expect_error("--token secret ping", "--token-file");
 	expect_error("check x", "usage: tickctl check");
 	expect_error("check --warning 5", "usage: tickctl check");
 	expect_error("check --nonsense", "usage: tickctl check");

@@ -215,7 +215,14 @@ test_metric(void **state)
 	expect(queue, 2, "system.nonsense", NULL, NULL, CHECK_UNKNOWN,
 	    "UNKNOWN - system.nonsense: there is no such metric\n");
 	expect(NULL, 0, "queue_depth", NULL, NULL, CHECK_UNKNOWN,
-	    "UNKNOWN - queue_depth: not section.name\n");
+	    "UNKNOWN - queue_depth: not section.name or "
+	    "section.id.name, such as system.cpu_usage\n");
+	expect(NULL, 0, "health.system", NULL, NULL, CHECK_UNKNOWN,
+	    "UNKNOWN - health.system: not section.name or "
+	    "section.id.name, such as system.cpu_usage\n");
+	expect(queue, 2, "health.system.queue_depth", NULL, NULL, CHECK_OK,
+	    "OK - health.system.queue_depth is 15 | "
+	    "'health.system.queue_depth'=15\n");
 	expect(NULL, 0, "system.queue_depth", "x", NULL, CHECK_UNKNOWN,
 	    "UNKNOWN - x: not a range\n");
 }

@@ -92,7 +92,7 @@ test_list(void **state)
 	    "\"execution_ns\":1711612800000000000}\n"
 	    "{\"job\":\"b\\tc \xc2\x9b\",\"status\":\"executed\","
 	    "\"execution_ns\":0}\n");
-	expect(v, FORM_TABLE, NULL, 0, &no_words, "");
+	expect(v, FORM_TABLE, NULL, 0, &no_words, "(none)\n");
 	expect(v, FORM_PLAIN, NULL, 0, &no_words, "");
 	expect(v, FORM_JSON, NULL, 0, &no_words, "");
 }

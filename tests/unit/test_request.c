@@ -196,6 +196,18 @@ test_messages(void **state)
 		const char *line, *msg;
 	} rows[] = {
 		{ "r1", "no command" },
+		{ "SET a now",
+		    "a line begins with a request id, as in \"1 SET a now\"" },
+		{ "get a",
+		    "a line begins with a request id, as in \"1 get a\"" },
+		{ "STAT", "a line begins with a request id, as in \"1 STAT\"" },
+		{ "HEALTH SYSTEM",
+		    "a line begins with a request id, as in "
+		    "\"1 HEALTH SYSTEM\"" },
+		{ "a b c", "unknown command \"b\"" },
+		{ "SET b c",
+		    "a line begins with a request id, as in "
+		    "\"1 SET b c\"" },
 		{ "r1 GET", "wrong number of arguments: GET <job>" },
 		{ "r1 SET a tomorrow",
 		    "invalid time \"tomorrow\": write 2026-12-01T09:00:00Z, "

@@ -742,6 +742,118 @@ test_rules(void **state)
 	end(t);
 }
 
+static int
+never_called(const struct tick_row *row, void *arg)
+{
+	(void)row;
+	(void)arg;
+	fail_msg("called");
+	return 0;
+}
+
+/* The call fails for its caller's fault, and the handle goes on. */
+static void
+expect_usage(struct tick *t, int result)
+{
+	assert_int_equal(result, -1);
+	assert_int_equal(tick_err(t), TICK_ERR_USAGE);
+	assert_non_null(strstr(tick_errstr(t), "NULL"));
+	assert_int_equal(tick_pending(t), 0);
+}
+
+/* Whatever is NULL that must not be. */
+static void
+test_null_arguments(void **state)
+{
+	static const struct step steps[] = {
+		RECEIVE("1 PING\n"),
+		SEND("1 OK\n"),
+	};
+	static const char *const holes[] = { "GET", NULL };
+	static const struct tick_word hole = { NULL, 3 };
+	struct tick_reply *reply = NULL;
+	struct tick *t = begin(steps, COUNT(steps));
+
+	(void)state;
+	expect_usage(t, tick_call(t, &reply, NULL, 1));
+	expect_usage(t, tick_call(t, &reply, holes, 2));
+	expect_usage(t, tick_call_words(t, &reply, NULL, 1));
+	expect_usage(t, tick_call_words(t, &reply, &hole, 1));
+	expect_usage(t, tick_call_line(t, &reply, NULL));
+	expect_usage(t, tick_call_rows(t, NULL, 1, never_called, NULL));
+	expect_usage(t, tick_call_rows(t, &hole, 1, never_called, NULL));
+	expect_usage(t, tick_call_rows(t, &hole, 1, NULL, NULL));
+	expect_usage(t, tick_append(t, holes, 2));
+	expect_usage(t, tick_append(t, NULL, 2));
+	expect_usage(t, tick_append_words(t, &hole, 1));
+	expect_usage(t, tick_append_line(t, NULL));
+	expect_usage(t, tick_set(t, NULL, TICK_DUE_NOW, NULL));
+	expect_usage(t, tick_get(t, NULL, NULL, NULL));
+	expect_usage(t, tick_remove(t, NULL));
+	expect_usage(t, tick_run(t, NULL));
+	expect_usage(t, tick_query(t, NULL, NULL, NULL, NULL));
+	expect_usage(t, tick_rule_set(t, NULL, "", holes, 1));
+	expect_usage(t, tick_rule_set(t, "r", NULL, holes, 1));
+	expect_usage(t, tick_rule_set(t, "r", "", NULL, 1));
+	expect_usage(t, tick_rule_set(t, "r", "", holes, 2));
+	expect_usage(t, tick_rule_remove(t, NULL));
+	expect_usage(t, tick_rule_pause(t, NULL));
+	expect_usage(t, tick_rule_resume(t, NULL));
+	expect_usage(t, tick_rules(t, NULL, NULL, NULL));
+	expect_usage(t, tick_watch(t, NULL, NULL, NULL));
+	expect_usage(t, tick_next_event(t, NULL, 0));
+	assert_null(reply);
+	assert_int_equal(tick_call_line(t, NULL, "PING"), 0);
+	end(t);
+}
+
+static void
+test_null_handle(void **state)
+{
+	static const char *const ping[] = { "PING" };
+	const struct tick_event *event;
+
+	(void)state;
+	assert_int_equal(tick_call(NULL, NULL, ping, 1), -1);
+	assert_int_equal(tick_append_line(NULL, "PING"), -1);
+	assert_int_equal(tick_read(NULL, NULL), -1);
+	assert_int_equal(tick_read_rows(NULL, never_called, NULL), -1);
+	assert_int_equal(tick_flush(NULL), -1);
+	assert_int_equal(tick_reconnect(NULL), -1);
+	assert_int_equal(tick_set(NULL, "a", TICK_DUE_NOW, NULL), -1);
+	assert_int_equal(tick_get(NULL, "a", NULL, NULL), -1);
+	assert_int_equal(tick_rule_remove(NULL, "a"), -1);
+	assert_int_equal(tick_watch(NULL, "jobs", NULL, NULL), -1);
+	assert_int_equal(tick_unwatch(NULL, 1), -1);
+	assert_int_equal(tick_next_event(NULL, &event, 0), -1);
+	assert_null(event);
+	assert_int_equal(tick_err(NULL), TICK_ERR_USAGE);
+	assert_string_equal(tick_errstr(NULL), "the handle is NULL");
+	assert_int_equal(tick_fd(NULL), -1);
+	assert_false(tick_is_open(NULL));
+	assert_int_equal(tick_pending(NULL), 0);
+	assert_int_equal(tick_ok(NULL)->n_words, 0);
+	tick_reply_free(NULL);
+	tick_close(NULL);
+}
+
+static void
+test_web_server(void **state)
+{
+	static const struct step steps[] = {
+		RECEIVE("1 PING\n"),
+		SEND("HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n"),
+	};
+	struct tick *t = begin(steps, COUNT(steps));
+
+	(void)state;
+	assert_int_equal(tick_call_line(t, NULL, "PING"), -1);
+	assert_non_null(
+	    strstr(tick_errstr(t), "speaks HTTP, not the tickd protocol"));
+	expect_broken(t, TICK_ERR_PROTOCOL);
+	end(t);
+}
+
 int
 main(void)
 {
@@ -767,6 +879,9 @@ main(void)
 		cmocka_unit_test(test_get_and_more),
 		cmocka_unit_test(test_query),
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_null_arguments),
+		cmocka_unit_test(test_null_handle),
+		cmocka_unit_test(test_web_server),
 	};
 
 	return cmocka_run_group_tests_name("sync", tests, NULL, NULL);

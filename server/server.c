@@ -672,7 +672,7 @@ server_init(struct server *s, const struct options *o, struct config *c,
 	s->waiters_end = &s->waiters;
 	s->started_mono_ns = os->mono_ns();
 	s->exit_code = EXIT_RUNTIME;
-	(void)signal(SIGPIPE, SIG_IGN);
+	orphans_set_signals();
 	raise_descriptor_limit();
 	/* Not the default loop: that one reaps the processor's children. */
 	s->loop = ev_loop_new(EVFLAG_AUTO);
@@ -693,6 +693,7 @@ server_init(struct server *s, const struct options *o, struct config *c,
 	if (open_scheduler(s, e) == -1)
 		return -1;
 	sandboxes_find(&s->sandboxes, s->loop);
+	orphans_start(&s->orphans, s->loop, &s->sandboxes);
 	if (listeners_open(s, e) == -1)
 		return fail(s, EXIT_RUNTIME);
 	start_watchers(s);
@@ -746,6 +747,8 @@ server_fini(struct server *s)
 	traffic_free(s->traffic);
 	free(s->input);
 	free(s->line);
-	if (s->loop != NULL)
+	if (s->loop != NULL) {
+		orphans_stop(&s->orphans, s->loop);
 		ev_loop_destroy(s->loop);
+	}
 }

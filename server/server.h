@@ -15,6 +15,7 @@
 #include "config.h"
 #include "monitor.h"
 #include "options.h"
+#include "orphans.h"
 #include "outputs.h"
 #include "processor.h"
 #include "retention.h"
@@ -47,6 +48,7 @@ struct server {
 	struct processor *processor;
 	struct sessions *sessions;
 	struct sandboxes sandboxes;
+	struct orphans orphans;
 	struct zones *zones;
 	struct outputs *outputs;
 	struct monitor monitor;

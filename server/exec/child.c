@@ -13,10 +13,19 @@
  * The child has ended when its leader has, not when its pipes have: a process
  * it left in the background may hold them open for ever. What is in a pipe at
  * that moment is read, what comes later is not.
+ *
+ * One that was asked to stop goes on without its leader until nobody is left
+ * in its group: a shell dies of the SIGTERM that its command may take its time
+ * about. Nothing tells when a group becomes empty, so it is looked at from
+ * time to time. The kernel gives the number of a group to nobody else while a
+ * process is in it, and takes far longer than from one look to the next to
+ * come round to it again.
  */
 #define READ_MAX 65536 /* a pipe's usual capacity */
 
 #define BELOW_MAX 1024 /* processes of a run that hear its SIGTERM */
+
+#define LOOK_SECONDS 0.02
 
 static void
 pipe_close(struct child *c, ev_io *w)
@@ -71,54 +80,122 @@ pipe_drain(struct child *c, enum output_stream i)
 			return;
 }
 
+/* Those outside its group that belong to it. */
+static size_t
+find_strays(const struct child *c, pid_t stray[BELOW_MAX])
+{
+	if (c->term != CHILD_TERM_GROUP)
+		return 0;
+	return proc_strays(c->pid, c->mark, stray, BELOW_MAX);
+}
+
+static size_t
+signal_strays(const struct child *c, int signal)
+{
+	pid_t stray[BELOW_MAX];
+	size_t i, n = find_strays(c, stray);
+
+	for (i = 0; i < n; i++) {
+		(void)kill(stray[i], signal);
+		if (signal == SIGTERM) /* or a stopped one would not hear it */
+			(void)kill(stray[i], SIGCONT);
+	}
+	return n;
+}
+
+/* The leader is reaped: whether anybody else is left. Those of its group that
+ * have become children of this process and are dead would count as well. */
+static bool
+goes_on(const struct child *c)
+{
+	siginfo_t info = { 0 };
+
+	while (waitid(P_PGID, (id_t)c->pid, &info, WEXITED | WNOHANG) == 0 &&
+	    info.si_pid != 0)
+		info.si_pid = 0;
+	return kill(-c->pid, 0) == 0 || errno == EPERM ||
+	    signal_strays(c, 0) > 0;
+}
+
 static void
-tell_end(struct child *c, const siginfo_t *info)
+kill_all(struct child *c)
+{
+	if (c->cgroup != NULL)
+		cgroup_kill(c->cgroup);
+	(void)kill(-c->pid, SIGKILL);
+	/* Killing one may make another our child: once more finds it. */
+	for (int i = 0; i < 8 && signal_strays(c, SIGKILL) > 0; i++)
+		;
+}
+
+static void
+close_all(struct child *c)
+{
+	for (int i = 0; i < OUTPUT_STREAMS; i++) {
+		pipe_drain(c, (enum output_stream)i);
+		pipe_close(c, &c->io[i]);
+	}
+	child_close_input(c);
+	ev_timer_stop(c->loop, &c->look);
+}
+
+static void
+end(struct child *c)
 {
 	struct cgroup *cgroup = c->cgroup; /* c may be used again by then */
 
-	if (info->si_pid == 0)
-		c->ended(c, CHILD_EXIT_UNKNOWN, 0);
-	else if (info->si_code == CLD_EXITED)
-		c->ended(c, info->si_status, 0);
-	else
-		c->ended(c, 128 + info->si_status, info->si_status);
+	close_all(c);
+	c->ended(c, c->exit, c->signal);
 	if (cgroup != NULL)
 		cgroup_end(cgroup);
 }
 
 /* The leader is gone or, without WNOHANG, is waited for. False: not yet. */
 static bool
-reap(struct child *c, siginfo_t *info, int flags)
+reap(struct child *c, int flags)
 {
-	int i;
+	siginfo_t info = { 0 };
 
-	if (waitid(P_PIDFD, (id_t)c->exited.fd, info, WEXITED | flags) == 0 &&
-	    info->si_pid == 0)
+	if (waitid(P_PIDFD, (id_t)c->exited.fd, &info, WEXITED | flags) == 0 &&
+	    info.si_pid == 0)
 		return false;
-	for (i = 0; i < OUTPUT_STREAMS; i++) {
-		pipe_drain(c, (enum output_stream)i);
-		pipe_close(c, &c->io[i]);
-	}
-	child_close_input(c);
+	if (info.si_pid == 0)
+		c->exit = CHILD_EXIT_UNKNOWN;
+	else if (info.si_code == CLD_EXITED)
+		c->exit = info.si_status;
+	else
+		c->exit = 128 + (c->signal = info.si_status);
+	c->leader_gone = true;
 	ev_io_stop(c->loop, &c->exited);
 	(void)close(c->exited.fd);
 	return true;
 }
 
 static void
-on_leader_gone(struct ev_loop *loop, ev_io *w, int revents)
+on_look(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct child *c = w->data;
-	siginfo_t info = { 0 };
 
 	(void)loop;
 	(void)revents;
-	/* As long as the leader is not reaped, no other group can get its
-	 * number. */
-	if (c->stopped)
-		(void)kill(-c->pid, SIGKILL);
-	if (reap(c, &info, WNOHANG))
-		tell_end(c, &info);
+	if (c->killed || !goes_on(c))
+		end(c);
+}
+
+static void
+on_leader_gone(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct child *c = w->data;
+
+	(void)revents;
+	if (c->killed)
+		kill_all(c); /* as long as it is not reaped: see above */
+	if (!reap(c, WNOHANG))
+		return;
+	if (c->stopped && !c->killed && goes_on(c))
+		ev_timer_again(loop, &c->look);
+	else
+		end(c);
 }
 
 static int
@@ -163,6 +240,8 @@ watch(struct child *c, const struct vspawn_result *s)
 	ev_io_init(&c->exited, on_leader_gone, s->pidfd, EV_READ);
 	c->exited.data = c;
 	ev_io_start(c->loop, &c->exited);
+	ev_timer_init(&c->look, on_look, 0., LOOK_SECONDS);
+	c->look.data = c;
 	for (i = 0; i < OUTPUT_STREAMS; i++)
 		ev_io_start(c->loop, &c->io[i]);
 }
@@ -174,7 +253,8 @@ child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
 	int i, rc;
 
 	c->loop = loop;
-	c->stopped = false;
+	c->stopped = c->killed = c->leader_gone = false;
+	c->exit = c->signal = 0;
 	c->input = plan->fd[0] = -1;
 	for (i = 0; i < OUTPUT_STREAMS; i++)
 		c->io[i].fd = plan->fd[1 + i] = -1;
@@ -198,14 +278,31 @@ child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
 	return rc;
 }
 
+static void
+terminate_leader(const struct child *c)
+{
+	if (!c->leader_gone)
+		(void)kill(c->pid, SIGTERM);
+}
+
+static void
+terminate_group(const struct child *c)
+{
+	(void)kill(-c->pid, SIGTERM);
+	(void)signal_strays(c, SIGTERM);
+}
+
 /* A namespace's first process does not hear it. While there is no other,
  * nothing has begun that could end in good order. */
 static void
 terminate_below(const struct child *c)
 {
 	pid_t pid[BELOW_MAX];
-	size_t i, n = proc_below(c->pid, pid, BELOW_MAX);
+	size_t i, n;
 
+	if (c->leader_gone)
+		return;
+	n = proc_below(c->pid, pid, BELOW_MAX);
 	if (n < 2)
 		(void)kill(c->pid, SIGTERM);
 	for (i = 0; i < n; i++)
@@ -244,26 +341,27 @@ void
 child_stop(struct child *c, bool force)
 {
 	c->stopped = true;
-	if (force && c->cgroup != NULL)
-		cgroup_kill(c->cgroup);
+	c->killed |= force;
 	if (force)
-		(void)kill(-c->pid, SIGKILL);
+		kill_all(c);
 	else if (c->term == CHILD_TERM_LEADER)
-		(void)kill(c->pid, SIGTERM);
+		terminate_leader(c);
 	else if (c->term == CHILD_TERM_BELOW)
 		terminate_below(c);
 	else
-		(void)kill(-c->pid, SIGTERM);
+		terminate_group(c);
 	(void)kill(-c->pid, SIGCONT); /* or a stopped one would not hear it */
+	if (force && c->leader_gone)
+		ev_feed_event(c->loop, &c->look, EV_TIMER);
 }
 
 void
 child_end(struct child *c)
 {
-	siginfo_t info = { 0 };
-
 	child_stop(c, true);
-	(void)reap(c, &info, 0);
+	if (!c->leader_gone)
+		(void)reap(c, 0);
+	close_all(c);
 	if (c->cgroup != NULL)
 		cgroup_end(c->cgroup);
 }

@@ -20,6 +20,8 @@
  * start, which rules out ev_default_loop, whose child handler does. */
 #define CHILD_EXIT_UNKNOWN (-1)
 
+#define CHILD_MARK_MAX 48
+
 /* Who hears the SIGTERM of child_stop. */
 enum child_term {
 	CHILD_TERM_GROUP,
@@ -34,13 +36,18 @@ struct child {
 	size_t max_output;		       /* bytes kept of each */
 	struct cgroup *cgroup; /* of its own, or NULL; owned once started */
 	bool talks; /* it gets a pipe as its standard input: see `input` */
+	/* An entry of its environment that no other child has, by which those
+	 * are known that have left its process group; "": they are not
+	 * looked for. */
+	char mark[CHILD_MARK_MAX];
 	/* Given what it writes to its standard output, in place of output[0],
 	 * and nothing when it has closed that; or NULL. */
 	void (*said)(struct child *c, const char *bytes, size_t n);
-	/* Called once after a start that succeeded. The child is reaped and
-	 * everything is closed but its cgroup, which ends when this returns;
-	 * exit is its status, 128 + signal or
-	 * CHILD_EXIT_UNKNOWN; signal is 0 when it died of none. */
+	/* Called once after a start that succeeded, never from within
+	 * child_stop. The child is reaped and everything is closed but its
+	 * cgroup, which ends when this returns; exit is its status,
+	 * 128 + signal or CHILD_EXIT_UNKNOWN; signal is 0 when it died of
+	 * none. */
 	void (*ended)(struct child *c, int exit, int signal);
 
 	pid_t pid; /* also the number of its process group */
@@ -50,7 +57,9 @@ struct child {
 	struct ev_loop *loop;
 	ev_io exited;		  /* on the pidfd */
 	ev_io io[OUTPUT_STREAMS]; /* fd -1: closed */
-	bool stopped;
+	ev_timer look;		  /* at what goes on after the leader */
+	int exit, signal;
+	bool stopped, killed, leader_gone;
 };
 
 /*
@@ -61,10 +70,14 @@ int child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
     struct vspawn_plan *plan, struct vspawn_result *result);
 
 /*
- * SIGTERM to whom c->term says, with force SIGKILL to the process group; may
- * be repeated. When the leader is gone, what is left of the group is killed:
- * after this call nothing of it stays behind. Without it, processes that the
- * child left in the background live on. With a cgroup of its own nothing does.
+ * SIGTERM to whom c->term says, with force SIGKILL to all; may be repeated.
+ * From now on the child has ended when all have that it started: its process
+ * group, and those that left the group and carry its mark. With force it ends
+ * with its leader, and nothing stays behind. Without this call, processes that
+ * the child left in the background live on. With a cgroup of its own nothing
+ * does.
+ *
+ * Those that left the group are found if this process is a subreaper.
  */
 void child_stop(struct child *c, bool force);
 

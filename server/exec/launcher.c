@@ -2,7 +2,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,10 +24,21 @@ copy_environment(struct launcher *l, struct err *e)
 	return 0;
 }
 
+static bool
+has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd == -1)
+		return false;
+	(void)close(fd); /* nothing was written */
+	return true;
+}
+
 int
 launcher_init(struct launcher *l, struct err *e)
 {
-	*l = (struct launcher){ 0 };
+	*l = (struct launcher){ .terminal = has_terminal() };
 	if (vspawner_init(&l->vspawner, e) == -1)
 		return -1;
 	if (copy_environment(l, e) == -1) {
@@ -160,10 +173,23 @@ make_plan(struct launcher *l, const struct rule_spec *spec,
 		.fd = { -1, -1, -1 },
 		.directory = text_option(spec, OPTION_directory),
 		.user = user,
-		/* Or it could type into the server's terminal. */
-		.session = spec->number[OPTION_sandbox] != SANDBOX_NONE,
+		/* Or it could read what is typed to the server, and type to
+		 * it; in a sandbox perhaps by way of a descriptor. */
+		.session =
+		    l->terminal || spec->number[OPTION_sandbox] != SANDBOX_NONE,
 	};
 	add_limits(l, spec, user != NULL, plan);
+}
+
+/* As add_run_entries has it. */
+static void
+make_mark(const struct run *run, struct child *c)
+{
+	c->mark[0] = '\0';
+	if (!rule_spec_is_probe(run->spec))
+		(void)snprintf(c->mark, sizeof(c->mark), "%s=%" PRIu64,
+		    run->job == NULL ? "TICK_SESSION_ID" : "TICK_EXECUTION_ID",
+		    run->execution_id);
 }
 
 /* 0 when the run is to have none. */
@@ -237,6 +263,7 @@ start_as(struct launcher *l, struct run *run, struct child *c,
 		return -1;
 	if (c->cgroup != NULL)
 		plan.cgroup = cgroup_fd(c->cgroup);
+	make_mark(run, c);
 	if (child_start(c, loop, &l->vspawner, &plan, &result) == 0)
 		return 0;
 	if (c->cgroup != NULL)

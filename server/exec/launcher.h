@@ -20,6 +20,7 @@ struct launcher {
 
 	/* launcher.c's own. */
 	struct vspawner vspawner;
+	bool terminal;		  /* the server has one, which runs must not */
 	struct buf server_text;	  /* the server's environment when it started */
 	struct words server_envp; /* the entries of server_text */
 	struct words envp;	  /* of the run that is being started */

@@ -269,6 +269,15 @@ sandboxes_free(struct sandboxes *s)
 	}
 }
 
+bool
+sandboxes_trying(const struct sandboxes *s)
+{
+	for (int i = SANDBOX_NONE; i <= SANDBOX_KATA; i++)
+		if (s->of[i].state == SANDBOX_TRIED)
+			return true;
+	return false;
+}
+
 int
 sandbox_check(const struct sandboxes *s, int sandbox, struct err *e)
 {

@@ -51,6 +51,9 @@ void sandboxes_find(struct sandboxes *s, struct ev_loop *loop);
 /* Ends what is being tried. A zeroed struct is allowed. */
 void sandboxes_free(struct sandboxes *s);
 
+/* Whether one is still being tried, by a child of this thread. */
+bool sandboxes_trying(const struct sandboxes *s);
+
 /* 0 when a rule may use it, or -1 with ERR_INVALID. One that is still being
  * tried may be used. */
 int sandbox_check(const struct sandboxes *s, int sandbox, struct err *e);

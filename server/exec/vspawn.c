@@ -54,6 +54,7 @@ struct child_arg {
 	const struct vspawner *vspawner;
 	const struct vspawn_plan *plan;
 	struct vspawn_result *result;
+	pid_t parent;
 	int cgroup_procs; /* to move there; -1: it is where it should be */
 };
 
@@ -202,6 +203,17 @@ set_user(const struct user *u)
 	return 0;
 }
 
+/* That the kernel kills it when this server dies, whatever of. A change of the
+ * user clears the order; so it comes after that. A server that died before
+ * is not its parent any more. */
+CHILD_CODE static int
+die_with(pid_t parent)
+{
+	if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+		return -1;
+	return syscall(SYS_getppid) == parent ? 0 : -1;
+}
+
 /* The child's life until exec. Each step leaves its name before it is tried,
  * so that errno is all there is to add. The limits come before the user, who
  * may not be allowed them; the directory after, for it is that user's right
@@ -225,6 +237,9 @@ child_main(void *arg)
 		goto fail;
 	result->step = VSPAWN_USER;
 	if (set_user(plan->user) == -1)
+		goto fail;
+	result->step = VSPAWN_SETUP;
+	if (die_with(a->parent) == -1)
 		goto fail;
 	result->step = VSPAWN_DIRECTORY;
 	if (plan->directory != NULL && chdir(plan->directory) == -1)
@@ -369,6 +384,7 @@ vspawn(struct vspawner *v, const struct vspawn_plan *plan,
 	struct child_arg arg = { .vspawner = v,
 		.plan = plan,
 		.result = result,
+		.parent = getpid(),
 		.cgroup_procs = -1 };
 	int rc = -1;
 

@@ -30,8 +30,9 @@ struct vspawn_plan {
 	struct vspawn_limit limit[VSPAWN_LIMITS_MAX];
 	size_t n_limits;
 	int cgroup; /* folder of the one it is born in; 0: the server's */
-	/* Of its own, away from the server's terminal. A kernel that groups
-	 * work by session (autogroup) then gives it a share of its own. */
+	/* A session of its own, away from the server's terminal. A kernel that
+	 * groups work by session (autogroup) takes a tenth longer to start it
+	 * then, and gives it a share of its own. */
 	bool session;
 };
 
@@ -74,8 +75,9 @@ void vspawner_fini(struct vspawner *v);
 /*
  * 0, or -1 when there is no child and nothing to wait for or to close. The
  * child has default signal actions, an empty signal mask, no descriptor but
- * 0, 1 and 2. All signals must be blocked in the calling thread: a handler
- * that ran in the child would run on the server's memory.
+ * 0, 1 and 2, and it is killed when the calling thread ends. All signals must
+ * be blocked in the calling thread: a handler that ran in the child would run
+ * on the server's memory.
  */
 int vspawn(struct vspawner *v, const struct vspawn_plan *plan,
     struct vspawn_result *result);

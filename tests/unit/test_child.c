@@ -56,6 +56,7 @@ setup(void **state)
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 	(void)sigfillset(&all);
+	(void)sigdelset(&all, SIGALRM);
 	assert_int_equal(sigprocmask(SIG_SETMASK, &all, NULL), 0);
 	memset(&t, 0, sizeof(t));
 	t.files_before = runs_open_files();
@@ -146,6 +147,17 @@ expect_output(enum output_stream i, const char *text)
 
 	if (!slice_eq(slice_of(o->bytes, o->len), slice_str(text)))
 		fail_msg("\"%.*s\", not \"%s\"", (int)o->len, o->bytes, text);
+}
+
+/* Shells have a word to say about killed commands. */
+static void
+expect_last(enum output_stream i, const char *line)
+{
+	const struct output *o = &t.output[i];
+	size_t n = strlen(line);
+
+	if (o->len < n || memcmp(o->bytes + o->len - n, line, n) != 0)
+		fail_msg("\"%.*s\"", (int)o->len, o->bytes);
 }
 
 static void
@@ -292,7 +304,15 @@ stops_the_whole_group(void **state)
 	runs_await_group_gone(t.child.pid);
 }
 
-/* The leader ends by itself after SIGTERM, the others ignore it. */
+static void
+await_leader_gone(void)
+{
+	while (!t.child.leader_gone)
+		(void)ev_run(t.loop, EVRUN_ONCE);
+}
+
+/* The leader ends by itself after SIGTERM, the others ignore it: they have
+ * until they are killed. */
 static void
 kills_what_the_leader_leaves(void **state)
 {
@@ -300,8 +320,97 @@ kills_what_the_leader_leaves(void **state)
 	start_shell("(trap '' TERM; echo ready; exec sleep 1000) & wait");
 	await_output();
 	child_stop(&t.child, false);
+	await_leader_gone();
+	assert_int_equal(kill(-t.child.pid, 0), 0);
+	child_stop(&t.child, true);
+	assert_int_equal(t.n_ended, 0); /* not from within */
 	await_end();
+	assert_int_equal(t.signal, SIGTERM);
 	runs_await_group_gone(t.child.pid);
+}
+
+/* A shell that dies of the SIGTERM does not take its command's time away. */
+static void
+lets_the_group_finish(void **state)
+{
+	static const char *const commands[] = {
+		"/bin/sh -c \"$W\" & wait",
+		"/bin/sh -c \"$W\" | cat",
+		"cd /; /bin/sh -c \"$W\"; true",
+	};
+	static char worker[] =
+	    "W=trap 'sleep 0.3; echo finished >&2; exit' TERM; echo ready >&2;"
+	    "while :; do sleep 0.01; done";
+	static char path[] = "PATH=/usr/bin:/bin";
+	char *environment[] = { worker, path, NULL };
+
+	(void)state;
+	t.plan.envp = environment;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		start_shell(commands[i]);
+		while (t.output[OUTPUT_STDERR].len == 0)
+			(void)ev_run(t.loop, EVRUN_ONCE);
+		child_stop(&t.child, false);
+		await_end();
+		expect_last(OUTPUT_STDERR, "finished\n");
+		runs_await_group_gone(t.child.pid);
+		output_free(&t.output[OUTPUT_STDERR]);
+	}
+}
+
+/* Those that have left the group: with a parent that is still there, and
+ * without one. */
+static void
+stops_what_left_the_group(void **state)
+{
+	static char mark[] = "MARK=1";
+	static char path[] = "PATH=/usr/bin:/bin";
+	char *environment[] = { mark, path, NULL };
+
+	(void)state;
+	t.plan.envp = environment;
+	(void)strcpy(t.child.mark, mark);
+	start_shell(
+	    "setsid sleep 1000 & (setsid sh -c 'trap \"echo finished; exit\" "
+	    "TERM; echo ready;"
+	    "while :; do sleep 0.01; done' &) ; wait");
+	await_output();
+	child_stop(&t.child, false);
+	await_end();
+	expect_last(OUTPUT_STDOUT, "finished\n");
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	output_free(&t.output[OUTPUT_STDOUT]);
+	start_shell("(setsid sh -c 'trap \"\" TERM; echo ready; sleep 1000' &)"
+		    "; sleep 1000");
+	await_output();
+	child_stop(&t.child, false);
+	await_leader_gone();
+	child_stop(&t.child, true);
+	await_end();
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	assert_int_equal(errno, ECHILD);
+}
+
+/* Whatever kills the parent, the child is not left to this process, which
+ * would wait for it here for ever. */
+static void
+dies_with_its_parent(void **state)
+{
+	pid_t pid = fork();
+
+	(void)state;
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		start_shell("echo ready; exec sleep 1000");
+		await_output();
+		(void)kill(getpid(), SIGKILL);
+		_exit(1);
+	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	assert_int_equal(errno, ECHILD);
 }
 
 static void
@@ -508,6 +617,9 @@ main(void)
 		TEST(ends_before_its_background),
 		TEST(stops_the_whole_group),
 		TEST(kills_what_the_leader_leaves),
+		TEST(lets_the_group_finish),
+		TEST(stops_what_left_the_group),
+		TEST(dies_with_its_parent),
 		TEST(stops_a_stopped_one),
 		TEST(forces),
 		TEST(runs_out_of_descriptors),

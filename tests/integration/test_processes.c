@@ -1,0 +1,300 @@
+/* The processes of runs: how they are stopped, what they inherit, and what
+ * becomes of those that a run or a server leaves behind. */
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon.h"
+#include "wire.h"
+
+/* Works until SIGTERM, then finishes in its own time. */
+#define WORKER                                                \
+	"trap 'sleep 0.3; echo finished >> out; exit' TERM\n" \
+	"echo $$ >> pid; while :; do sleep 0.01; done\n"
+/* Does not hear SIGTERM. */
+#define DEAF             \
+	"trap '' TERM\n" \
+	"echo $$ >> pid; while :; do sleep 0.01; done\n"
+
+static void
+write_file(const struct daemon *d, const char *name, const char *text)
+{
+	int fd =
+	    open(daemon_path(d, name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(close(fd), 0);
+}
+
+static pid_t
+written_pid(const struct daemon *d, const char *name)
+{
+	daemon_wait_lines(d, name, 1);
+	return (pid_t)strtol(daemon_content(d, name), NULL, 10);
+}
+
+/* Neither alive nor a zombie, or no zombie that this process could have
+ * waited for. */
+static void
+await_gone(pid_t pid)
+{
+	int left;
+
+	for (left = DEADLINE_MS; left > 0 && kill(pid, 0) == 0; left--) {
+		(void)waitpid(pid, NULL, WNOHANG);
+		(void)usleep(1000);
+	}
+	if (left == 0)
+		fail_msg("process %d is still there", (int)pid);
+}
+
+static const char *const groups[] = {
+	"sh worker & wait",
+	"sh worker | cat",
+	"cd /tmp; cd -; sh worker; true",
+	"(sh worker; true) & (true; sh worker & wait) & wait",
+};
+
+#define N_GROUPS (sizeof(groups) / sizeof(groups[0]))
+
+static void
+start_group(struct wire *w, struct daemon *d, const char *command)
+{
+	(void)unlink(daemon_path(d, "pid"));
+	(void)unlink(daemon_path(d, "out"));
+	wire_shell_rule(w, d, "r", "a", command);
+	wire_ask(w, "1 SET a now", "1 OK");
+	daemon_wait_lines(d, "pid", strstr(command, "& (") != NULL ? 2 : 1);
+}
+
+/* The shell dies at once of the signal that its command finishes by. */
+static void
+test_cancel_gives_the_group_its_time(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+
+	write_file(d, "worker", WORKER);
+	wire_start(&w, d);
+	for (size_t i = 0; i < N_GROUPS; i++) {
+		start_group(&w, d, groups[i]);
+		wire_ask(&w, "1 CANCEL a", "1 OK");
+		wire_until(&w, "1 GET a", "1 OK failed ");
+		assert_string_equal(daemon_content(d, "out"),
+		    i == 3 ? "finished\nfinished\n" : "finished\n");
+		assert_string_equal(wire_row(&w, "1 INFO a", "last_outcome"),
+		    "cancelled");
+		await_gone(written_pid(d, "pid"));
+	}
+	wire_stop(&w, d);
+}
+
+static void
+test_timeout_gives_the_group_its_time(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+
+	write_file(d, "worker", WORKER);
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "a", "true");
+	wire_ask(&w, "1 RULE OPTIONS r timeout=1s kill_after=30s", "1 OK");
+	for (size_t i = 0; i < N_GROUPS; i++) {
+		start_group(&w, d, groups[i]);
+		wire_until(&w, "1 GET a", "1 OK failed ");
+		assert_string_equal(daemon_content(d, "out"),
+		    i == 3 ? "finished\nfinished\n" : "finished\n");
+		assert_string_equal(wire_row(&w, "1 INFO a", "last_outcome"),
+		    "timeout");
+	}
+	wire_stop(&w, d);
+}
+
+static void
+test_kill_after_is_the_end(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+
+	write_file(d, "worker", DEAF);
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "a", "true");
+	wire_ask(&w, "1 RULE OPTIONS r kill_after=300ms", "1 OK");
+	for (size_t i = 0; i < N_GROUPS; i++) {
+		start_group(&w, d, groups[i]);
+		wire_ask(&w, "1 CANCEL a", "1 OK");
+		wire_until(&w, "1 GET a", "1 OK failed ");
+		await_gone(written_pid(d, "pid"));
+	}
+	/* FORCE does not wait, neither at first nor afterwards. */
+	wire_ask(&w, "1 RULE OPTIONS r kill_after=1h", "1 OK");
+	for (int later = 0; later < 2; later++) {
+		start_group(&w, d, groups[0]);
+		if (later)
+			wire_ask(&w, "1 CANCEL a", "1 OK");
+		wire_ask(&w, "1 CANCEL a FORCE", "1 OK");
+		wire_until(&w, "1 GET a", "1 OK failed ");
+		await_gone(written_pid(d, "pid"));
+	}
+	wire_stop(&w, d);
+}
+
+/* What left the process group is stopped with its run, and nobody else's. */
+static void
+test_stops_what_left_the_group(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	pid_t other;
+
+	write_file(d, "worker", WORKER);
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "other", "b",
+	    "(setsid sleep 1000 & echo $! > other); read x < fifo");
+	wire_ask(&w, "1 SET b now", "1 OK");
+	other = written_pid(d, "other");
+	start_group(&w, d, "(setsid sh worker &); exec sleep 1000");
+	wire_ask(&w, "1 CANCEL a", "1 OK");
+	wire_until(&w, "1 GET a", "1 OK failed ");
+	assert_string_equal(daemon_content(d, "out"), "finished\n");
+	await_gone(written_pid(d, "pid"));
+	/* When it ends by itself, what it left lives on. */
+	wire_shell_rule(&w, d, "r", "a", "(setsid sleep 1000 & echo $! > pid)");
+	assert_int_equal(unlink(daemon_path(d, "pid")), 0);
+	wire_ask(&w, "1 SET a now", "1 OK");
+	wire_until(&w, "1 GET a", "1 OK executed ");
+	assert_int_equal(kill(written_pid(d, "pid"), 0), 0);
+	assert_int_equal(kill(written_pid(d, "pid"), SIGKILL), 0);
+	await_gone(written_pid(d, "pid"));
+	assert_int_equal(kill(other, 0), 0);
+	assert_int_equal(kill(other, SIGKILL), 0);
+	await_gone(other);
+	wire_stop(&w, d);
+}
+
+/* Wait for the end of what a run left in the background. */
+static void
+test_waits_for_orphans(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	pid_t pid;
+
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "a",
+	    "(sh -c 'read x < fifo' & echo $! > pid)");
+	assert_int_equal(mkfifo(daemon_path(d, "fifo"), 0600), 0);
+	wire_ask(&w, "1 SET a now", "1 OK");
+	wire_until(&w, "1 GET a", "1 OK executed ");
+	pid = written_pid(d, "pid");
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	await_gone(pid);
+	wire_stop(&w, d);
+}
+
+/* Whatever the parent has blocked and ignored. */
+static void
+test_signals_of_the_parent(void **state)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1,
+		SIGUSR2, SIGCHLD, SIGALRM };
+	struct daemon *d = *state;
+	sigset_t set, old;
+	struct wire w;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		assert_true(signal(signals[i], SIG_IGN) != SIG_ERR);
+		(void)sigaddset(&set, signals[i]);
+	}
+	assert_int_equal(sigprocmask(SIG_BLOCK, &set, &old), 0);
+	wire_start(&w, d);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		assert_true(signal(signals[i], SIG_DFL) != SIG_ERR);
+	assert_int_equal(sigprocmask(SIG_SETMASK, &old, NULL), 0);
+	wire_shell_rule(&w, d, "r", "a",
+	    "grep -E 'Sig(Blk|Ign)' /proc/self/status > out");
+	wire_ask(&w, "1 SET a now", "1 OK");
+	wire_until(&w, "1 GET a", "1 OK executed ");
+	assert_string_equal(daemon_content(d, "out"),
+	    "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+	assert_int_equal(kill(d->pid, SIGUSR2), 0);
+	wire_ask(&w, "1 PING", "1 OK");
+	assert_int_equal(kill(d->pid, SIGHUP), 0);
+	daemon_wait_log(d, "event=reloaded");
+	wire_stop(&w, d);
+}
+
+/* This process and so the server have one: see main. */
+static void
+test_no_terminal(void **state)
+{
+	struct daemon *d = *state;
+	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct wire w;
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(close(fd), 0);
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "a",
+	    "(read x </dev/tty) 2> out; echo $? > status");
+	wire_ask(&w, "1 SET a now", "1 OK");
+	wire_until(&w, "1 GET a", "1 OK executed ");
+	assert_string_not_equal(daemon_content(d, "status"), "0\n");
+	assert_non_null(strstr(daemon_content(d, "out"), "/dev/tty"));
+	wire_stop(&w, d);
+}
+
+/* A session with a terminal, whoever starts the tests. */
+static void
+get_terminal(void)
+{
+	int status, fd;
+	pid_t pid = fork();
+
+	if (pid == -1)
+		_exit(1);
+	if (pid > 0) {
+		if (waitpid(pid, &status, 0) == -1)
+			_exit(1);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (setsid() == -1 || fd == -1 || grantpt(fd) == -1 ||
+	    unlockpt(fd) == -1 || open(ptsname(fd), O_RDWR | O_CLOEXEC) == -1)
+		_exit(1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		DAEMON_TEST(test_cancel_gives_the_group_its_time),
+		DAEMON_TEST(test_timeout_gives_the_group_its_time),
+		DAEMON_TEST(test_kill_after_is_the_end),
+		DAEMON_TEST(test_stops_what_left_the_group),
+		DAEMON_TEST(test_waits_for_orphans),
+		DAEMON_TEST(test_signals_of_the_parent),
+		DAEMON_TEST(test_no_terminal),
+	};
+
+	get_terminal();
+	return cmocka_run_group_tests_name("processes", tests, NULL, NULL);
+}

@@ -2,6 +2,7 @@
 
 #include "conn.h"
 #include "os.h"
+#include "scope.h"
 #include "session.h"
 #include "tstamp.h"
 
@@ -43,8 +44,7 @@ static bool
 may_have(void *ctx, const struct conn *conn, const char *job)
 {
 	(void)ctx;
-	return conn->token == NULL ||
-	    auth_allows_name(conn->token, slice_str(job));
+	return scope_sees_name(conn, slice_str(job));
 }
 
 static struct buf *

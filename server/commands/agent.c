@@ -6,6 +6,7 @@
 
 #include "peer.h"
 #include "reply.h"
+#include "scope.h"
 #include "session.h"
 
 /* The crew of a rule that sessions may attach to; NULL with *e. */
@@ -67,19 +68,6 @@ cmd_done(struct conn *c, const struct request *r, struct err *e)
 	return conn_asked(c, session_done(c->session, &r->u.done, &w, e));
 }
 
-/* Whether the client may see a session. */
-static bool
-visible(const struct conn *c, const struct session *session)
-{
-	struct slice id = slice_str(session->crew->rule);
-	const struct rule *rule = rules_find(store_rules(c->server->store), id);
-
-	if (c->token == NULL)
-		return true;
-	return rule == NULL ? auth_allows_name(c->token, id)
-			    : rule_visible(c, rule);
-}
-
 static const char *
 class_word(const struct session *s)
 {
@@ -127,7 +115,7 @@ more_sessions(struct conn *c, struct stream *st)
 	const struct session *s = sessions_after(c->server->sessions, l->after);
 
 	for (int i = 0; i < PIECE_ROWS && s != NULL; i++) {
-		if (visible(c, s))
+		if (scope_sees_session(c, s))
 			put_session(conn_reply(c), st->id, s);
 		l->after = s->id;
 		s = s->next;
@@ -180,7 +168,7 @@ cmd_agent_get(struct conn *c, const struct request *r, struct err *e)
 	struct buf *out;
 
 	/* What is another's is as if it were not there. */
-	if (s == NULL || !visible(c, s))
+	if (s == NULL || !scope_sees_session(c, s))
 		return err_quote(e, ERR_NOT_FOUND, r->args[0],
 		    "no such session");
 	out = conn_reply(c);

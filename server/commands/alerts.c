@@ -6,6 +6,7 @@
 #include "alert.h"
 #include "metric.h"
 #include "reply.h"
+#include "scope.h"
 #include "watch.h"
 
 /* ALERT LIST under way. */
@@ -36,7 +37,7 @@ more_alerts(struct conn *c, struct stream *st)
 		}
 		l->begun = true;
 		l->at = alert_place(a);
-		if ((!l->all && a->cleared_ns != 0) || !alert_visible(c, a))
+		if ((!l->all && a->cleared_ns != 0) || !scope_sees_alert(c, a))
 			continue;
 		reply_begin(conn_reply(c), st->id);
 		alert_put_words(conn_reply(c), a);
@@ -84,7 +85,7 @@ cmd_alert_ack(struct conn *c, const struct request *r, struct err *e)
 	struct alert *a = alerts_find(alerts, r->u.number);
 
 	/* What is another's is as if it were not there. */
-	if (a == NULL || !alert_visible(c, a))
+	if (a == NULL || !scope_sees_alert(c, a))
 		return err_quote(e, ERR_NOT_FOUND, r->args[0], "no such alert");
 	if (is_for_admins(a) && !allowed(c, slice_of("", 0), "alert", e))
 		return FAILED;

@@ -6,25 +6,13 @@
 #include "breakers.h"
 #include "metric.h"
 #include "reply.h"
+#include "scope.h"
 
 /* Looked at, or written, before others get their turn. */
 #define PIECE_LOOKS 256
 #define PIECE_BYTES 65536u
 
 static const char rule_prefix[] = "rule:";
-
-static bool
-sees_rule(const void *ctx, const struct rule *rule)
-{
-	return rule_visible(ctx, rule);
-}
-
-bool
-breaker_visible(const struct conn *c, struct slice name)
-{
-	return c->token == NULL || c->token->namespace[0] == '\0' ||
-	    breakers_any_rule(c->server->sched, name, sees_rule, c);
-}
 
 static double
 failure_ratio(const struct breaker_calls *calls)
@@ -45,7 +33,7 @@ find(struct conn *c, struct slice name, struct breaker_row *row, struct err *e)
 		"breaker", e))
 		return -1;
 	/* nor what the rules of others call. */
-	if ((there || !is_rule) && !breaker_visible(c, name))
+	if ((there || !is_rule) && !scope_sees_breaker(c, name))
 		return err_set(e, ERR_DENIED,
 		    "no rule of namespace %s uses the breaker",
 		    auth_namespace_word(c->token));
@@ -124,7 +112,7 @@ more(struct conn *c, struct stream *st)
 			reply_ok(out, st->id);
 			return true;
 		}
-		if (breaker_visible(c, slice_str(row.name)))
+		if (scope_sees_breaker(c, slice_str(row.name)))
 			put_row(out, st->id, &row);
 		buf_clear(&l->last);
 		buf_add_str(&l->last, row.name);

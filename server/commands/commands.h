@@ -30,10 +30,6 @@ handler cmd_compress, cmd_backup, cmd_reload, cmd_shutdown;
 bool job_must_wait(struct conn *c, struct slice job, bool decides);
 /* The job of a request that only reads; NULL with *e. */
 const struct job *job_find(struct conn *c, struct slice id, struct err *e);
-/* Whether a rule lies in the client's namespace: identifier and pattern. */
-bool rule_visible(const struct conn *c, const struct rule *rule);
-/* Whether one that the client may see goes through the breaker. */
-bool breaker_visible(const struct conn *c, struct slice name);
 /* The rule a request names; NULL with *e. */
 struct rule *rule_find(struct conn *c, struct slice id, struct err *e);
 /* Answer with a list that may have a row for each rule below a prefix. */
@@ -44,10 +40,5 @@ struct integration *integration_find(struct conn *c, struct slice id,
     struct err *e);
 /* Append the word for how a run ended. */
 void put_exit(struct buf *out, const struct record_run *run);
-
-/* The prefix that a list may show: within `asked` and the client's namespace.
- * False when that is nothing. */
-bool visible_prefix(const struct conn *c, struct slice asked,
-    struct slice *prefix);
 
 #endif

@@ -71,20 +71,6 @@ handler *const handlers[CMD_COUNT] = {
 };
 
 bool
-visible_prefix(const struct conn *c, struct slice asked, struct slice *prefix)
-{
-	struct slice namespace;
-
-	*prefix = asked;
-	if (c->token == NULL)
-		return true;
-	namespace = slice_str(c->token->namespace);
-	if (slice_has_prefix(namespace, asked))
-		*prefix = namespace;
-	return slice_has_prefix(*prefix, namespace);
-}
-
-bool
 job_must_wait(struct conn *c, struct slice job, bool decides)
 {
 	uint32_t slot = store_slot(STORE_JOB, job);

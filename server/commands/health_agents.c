@@ -11,11 +11,9 @@ list_agent(struct conn *c, struct listing *l, uint32_t slot)
 	const struct rule *rule =
 	    rules_by_slot(store_rules(c->server->store), slot);
 
-	if (rule_visible(c, rule)) {
-		reply_begin(conn_reply(c), l->stream.id);
-		agents_put_words(conn_reply(c), c->server, rule);
-		reply_end(conn_reply(c));
-	}
+	reply_begin(conn_reply(c), l->stream.id);
+	agents_put_words(conn_reply(c), c->server, rule);
+	reply_end(conn_reply(c));
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #include "integration_health.h"
 #include "listing.h"
 #include "reply.h"
+#include "scope.h"
 #include "runner.h"
 
 static bool
@@ -23,7 +24,7 @@ integration_find(struct conn *c, struct slice id, struct err *e)
 	struct integration *i =
 	    integrations_find(c->server->monitor.integrations, id);
 
-	if (i != NULL && integration_visible(c->server, c->token, i))
+	if (i != NULL && scope_sees_integration(c, i))
 		return i;
 	if (allowed(c, id, "integration", e))
 		(void)err_quote(e, ERR_NOT_FOUND, id, "no such integration");
@@ -73,6 +74,13 @@ listed_id(const struct conn *c, uint32_t slot)
 	    integrations_at(c->server->monitor.integrations, slot));
 }
 
+static bool
+listed_visible(const struct conn *c, uint32_t slot)
+{
+	return scope_sees_integration(c,
+	    integrations_at(c->server->monitor.integrations, slot));
+}
+
 static int
 list(struct conn *c, const struct request *r, listing_row *row, struct err *e)
 {
@@ -83,6 +91,7 @@ list(struct conn *c, const struct request *r, listing_row *row, struct err *e)
 	if (l == NULL)
 		return FAILED;
 	l->id_of = listed_id;
+	l->visible = listed_visible;
 	l->row = row;
 	listing_start(c, l);
 	return HANDLED;
@@ -95,8 +104,6 @@ list_probe(struct conn *c, struct listing *l, uint32_t slot)
 	    integrations_at(c->server->monitor.integrations, slot);
 	struct buf *out = conn_reply(c);
 
-	if (!integration_visible(c->server, c->token, i))
-		return true;
 	reply_begin(out, l->stream.id);
 	reply_word(out, integration_id(i));
 	if (i->probe == NULL) {
@@ -122,8 +129,6 @@ list_health(struct conn *c, struct listing *l, uint32_t slot)
 	    integrations_at(c->server->monitor.integrations, slot);
 	struct buf *out = conn_reply(c);
 
-	if (!integration_visible(c->server, c->token, i))
-		return true;
 	reply_begin(out, l->stream.id);
 	integration_put_words(out, c->server, i);
 	reply_end(out);

@@ -8,6 +8,7 @@
 #include "reply.h"
 #include "run.h"
 #include "schedule.h"
+#include "scope.h"
 
 int
 cmd_set(struct conn *c, const struct request *r, struct err *e)
@@ -158,6 +159,12 @@ listed_id(const struct conn *c, uint32_t ref)
 }
 
 static bool
+listed_visible(const struct conn *c, uint32_t ref)
+{
+	return scope_sees_name(c, listed_id(c, ref));
+}
+
+static bool
 list_job(struct conn *c, struct listing *l, uint32_t ref)
 {
 	const struct job *job = jobs_get(store_jobs(c->server->store), ref);
@@ -183,7 +190,7 @@ cmd_query(struct conn *c, const struct request *r, struct err *e)
 	struct slice prefix;
 	struct listing *l;
 
-	if (!visible_prefix(c, q->prefix, &prefix)) {
+	if (!scope_prefix(c, q->prefix, &prefix)) {
 		reply_ok(conn_reply(c), r->id);
 		return HANDLED;
 	}
@@ -191,6 +198,7 @@ cmd_query(struct conn *c, const struct request *r, struct err *e)
 	if (l == NULL)
 		return FAILED;
 	l->id_of = listed_id;
+	l->visible = listed_visible;
 	l->row = list_job;
 	l->status = q->status;
 	l->left = q->limit;

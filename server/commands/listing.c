@@ -33,7 +33,9 @@ piece(struct conn *c, struct listing *l)
 		if (leaf == RADIX_NONE)
 			return true;
 		id = l->id_of(c, leaf);
-		if (!slice_has_prefix(id, prefix) || !l->row(c, l, leaf))
+		if (!slice_has_prefix(id, prefix))
+			return true;
+		if (l->visible(c, leaf) && !l->row(c, l, leaf))
 			return true;
 		set_from(l, id, true);
 		if (out->len - began >= PIECE_BYTES)

@@ -14,13 +14,16 @@
 
 struct listing;
 
-/* The row of a leaf, if it has one. False when the list has all it may. */
+/* The row of a leaf that the client may see, if it has one. False when the list
+ * has all it may. */
 typedef bool listing_row(struct conn *c, struct listing *l, uint32_t leaf);
 
 struct listing {
 	struct stream stream; /* first */
 	const struct radix *index;
 	struct slice (*id_of)(const struct conn *c, uint32_t leaf);
+	/* Asked before each row: see net/scope.h. */
+	bool (*visible)(const struct conn *c, uint32_t leaf);
 	listing_row *row;
 	int status;    /* the caller's: which jobs */
 	uint64_t left; /* the caller's: rows that may still be shown */

@@ -3,6 +3,7 @@
 
 #include "listing.h"
 #include "reply.h"
+#include "scope.h"
 #include "runner.h"
 
 static bool
@@ -14,14 +15,6 @@ must_wait(struct conn *c, struct slice rule)
 		return false;
 	conn_wait(c, slot);
 	return true;
-}
-
-bool
-rule_visible(const struct conn *c, const struct rule *rule)
-{
-	return c->token == NULL ||
-	    (auth_allows_name(c->token, rule_id(rule)) &&
-		auth_allows_name(c->token, rule_pattern(rule)));
 }
 
 struct rule *
@@ -309,14 +302,20 @@ listed_id(const struct conn *c, uint32_t slot)
 }
 
 static bool
+listed_visible(const struct conn *c, uint32_t slot)
+{
+	return scope_sees_rule(c,
+	    rules_by_slot(store_rules(c->server->store), slot));
+}
+
+static bool
 list_rule(struct conn *c, struct listing *l, uint32_t slot)
 {
 	const struct rule *rule =
 	    rules_by_slot(store_rules(c->server->store), slot);
 
-	if (rule_visible(c, rule))
-		put_rule(conn_reply(c), l->stream.id, rule_id(rule),
-		    rule_pattern(rule), rule->spec);
+	put_rule(conn_reply(c), l->stream.id, rule_id(rule), rule_pattern(rule),
+	    rule->spec);
 	return true;
 }
 
@@ -330,6 +329,7 @@ rules_list(struct conn *c, struct slice id, struct slice prefix,
 	if (l == NULL)
 		return FAILED;
 	l->id_of = listed_id;
+	l->visible = listed_visible;
 	l->row = row;
 	listing_start(c, l);
 	return HANDLED;

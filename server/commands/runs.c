@@ -9,6 +9,7 @@
 #include "proc.h"
 #include "reply.h"
 #include "run.h"
+#include "scope.h"
 
 int
 cmd_cancel(struct conn *c, const struct request *r, struct err *e)
@@ -77,7 +78,8 @@ more_executions(struct conn *c, struct stream *st)
 			reply_ok(conn_reply(c), st->id);
 			return true;
 		}
-		if (row.state == NULL || !slice_has_prefix(row.job, prefix))
+		if (row.state == NULL || !slice_has_prefix(row.job, prefix) ||
+		    !scope_sees_name(c, row.job))
 			continue;
 		put_execution(conn_reply(c), st->id, &row);
 		if (row.pid != 0)
@@ -102,7 +104,7 @@ cmd_executions(struct conn *c, const struct request *r, struct err *e)
 	struct roster *l;
 	struct slice prefix;
 
-	if (!visible_prefix(c, r->u.text.ptr == NULL ? all : r->u.text,
+	if (!scope_prefix(c, r->u.text.ptr == NULL ? all : r->u.text,
 		&prefix)) {
 		reply_ok(conn_reply(c), r->id);
 		return HANDLED;
@@ -163,6 +165,8 @@ struct tail {
 	int output;	      /* the stream being sent */
 	size_t at;	      /* in it */
 	char id[REQUEST_ID_MAX];
+	char job[ID_MAX];
+	size_t job_len;
 };
 
 #define PIECE_BYTES 65536u
@@ -217,7 +221,8 @@ more_output(struct conn *c, struct stream *st)
 	struct buf *out = conn_reply(c);
 	size_t began = out->len;
 
-	while (t->output < OUTPUT_STREAMS) {
+	while (t->output < OUTPUT_STREAMS &&
+	    scope_sees_name(c, slice_of(t->job, t->job_len))) {
 		if (!put_line(out, st->id, t)) {
 			t->output++;
 			t->at = 0;
@@ -279,6 +284,8 @@ cmd_output(struct conn *c, const struct request *r, struct err *e)
 	t->stream.free = tail_free;
 	memcpy(t->id, r->id.ptr, r->id.len);
 	t->stream.id = slice_of(t->id, r->id.len);
+	memcpy(t->job, job_id(job).ptr, job_id(job).len);
+	t->job_len = job_id(job).len;
 	conn_stream(c, &t->stream);
 	return HANDLED;
 }

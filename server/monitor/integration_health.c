@@ -48,29 +48,6 @@ integrations_healthy(const struct server *s)
 	return n;
 }
 
-static bool
-rule_allowed(const struct auth_token *token, const struct rule *rule)
-{
-	return auth_allows_name(token, rule_id(rule)) &&
-	    auth_allows_name(token, rule_pattern(rule));
-}
-
-bool
-integration_visible(const struct server *s, const struct auth_token *token,
-    const struct integration *i)
-{
-	const struct integrations *t = s->monitor.integrations;
-	const struct rules *rules = store_rules(s->store);
-	uint32_t slot = i->first_rule;
-
-	if (token == NULL || auth_allows_name(token, integration_id(i)))
-		return true;
-	for (; slot != 0; slot = integrations_next_rule(t, slot))
-		if (rule_allowed(token, rules_by_slot(rules, slot)))
-			return true;
-	return false;
-}
-
 static const char *
 status_word(enum integration_status status)
 {

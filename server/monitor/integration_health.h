@@ -12,7 +12,6 @@
 #ifndef MONITOR_INTEGRATION_HEALTH_H
 #define MONITOR_INTEGRATION_HEALTH_H
 
-#include "auth.h"
 #include "buf.h"
 #include "integrations.h"
 #include "slice.h"
@@ -34,11 +33,6 @@ void integration_look(const struct integration *i, const struct server *s,
     struct integration_view *v);
 /* How many of all are healthy. */
 size_t integrations_healthy(const struct server *s);
-
-/* Whether somebody with this token may see it: when its identifier lies in his
- * namespace, or a rule that calls it does. */
-bool integration_visible(const struct server *s, const struct auth_token *token,
-    const struct integration *i);
 
 /* The columns of HEALTH INTEGRATIONS, and the rows of HEALTH INTEGRATION. */
 void integration_put_words(struct buf *out, const struct server *s,

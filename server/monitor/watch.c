@@ -8,13 +8,13 @@
 #include <string.h>
 
 #include "agents.h"
-#include "commands.h"
 #include "conn.h"
 #include "health.h"
 #include "integration_health.h"
 #include "os.h"
 #include "reply.h"
 #include "run.h"
+#include "scope.h"
 
 struct watch {
 	struct conn *conn;
@@ -32,6 +32,12 @@ watches_fini(struct watches *w)
 	buf_free(&w->row);
 }
 
+static bool
+sees_name(const struct conn *c, const void *what)
+{
+	return scope_sees_name(c, *(const struct slice *)what);
+}
+
 /* A job has changed, or (NULL) is gone. */
 static void
 watch_job(void *ctx, struct slice id, const struct job *job)
@@ -43,7 +49,7 @@ watch_job(void *ctx, struct slice id, const struct job *job)
 	reply_str(row,
 	    job == NULL ? "removed" : job_status_word(job_status(job)));
 	reply_i64(row, job == NULL ? 0 : job->due_ns);
-	watch_end(s, id, NULL);
+	watch_end(s, id, sees_name, &id);
 }
 
 static void
@@ -182,12 +188,6 @@ watch_begin(struct server *s, enum watch_topic topic)
 	return row;
 }
 
-static bool
-in_namespace(const struct conn *c, struct slice subject)
-{
-	return c->token == NULL || auth_allows_name(c->token, subject);
-}
-
 static void
 send_row(struct watch *w, struct slice row)
 {
@@ -204,16 +204,15 @@ send_row(struct watch *w, struct slice row)
 }
 
 void
-watch_end(struct server *s, struct slice subject, watch_visible_cb *visible)
+watch_end(struct server *s, struct slice subject, watch_visible_cb *visible,
+    const void *what)
 {
 	const struct buf *row = &s->watches.row;
 	struct watch *w = s->watches.first[s->watches.topic];
 
-	if (visible == NULL)
-		visible = in_namespace;
 	for (; w != NULL; w = w->next) {
 		if (!slice_has_prefix(subject, w->prefix) ||
-		    !visible(w->conn, subject))
+		    !visible(w->conn, what))
 			continue;
 		if (row->failed)
 			w->dropped++; /* no memory for it */
@@ -259,12 +258,19 @@ watch_execution(struct server *s, const struct sched_event *event)
 		reply_str(row, "-");
 	else
 		reply_i64(row, run->exit);
-	watch_end(s, event->job, NULL);
+	watch_end(s, event->job, sees_name, &event->job);
+}
+
+static bool
+sees_breaker(const struct conn *c, const void *what)
+{
+	return scope_sees_breaker(c, *(const struct slice *)what);
 }
 
 void
 watch_breaker(struct server *s, const char *breaker, enum breaker_state state)
 {
+	struct slice name = slice_str(breaker);
 	struct buf *row;
 
 	if (!watch_wanted(s, WATCH_BREAKERS))
@@ -272,27 +278,21 @@ watch_breaker(struct server *s, const char *breaker, enum breaker_state state)
 	row = watch_begin(s, WATCH_BREAKERS);
 	reply_str(row, breaker);
 	reply_str(row, breaker_state_word(state));
-	watch_end(s, slice_str(breaker), breaker_visible);
+	watch_end(s, name, sees_breaker, &name);
 }
 
 static bool
-everybody(const struct conn *c, struct slice subject)
+everybody(const struct conn *c, const void *what)
 {
 	(void)c;
-	(void)subject;
+	(void)what;
 	return true;
 }
 
-/* Of a rule that is gone, only who may see all is told. */
 static bool
-agent_visible(const struct conn *c, struct slice subject)
+sees_rule(const struct conn *c, const void *what)
 {
-	const struct rule *rule =
-	    rules_find(store_rules(c->server->store), subject);
-
-	return in_namespace(c, subject) &&
-	    in_namespace(c,
-		rule == NULL ? slice_of("", 0) : rule_pattern(rule));
+	return scope_sees_rule(c, what);
 }
 
 /* At most so many more rules; returns how much may still follow. */
@@ -310,20 +310,15 @@ watch_agents(struct server *s, struct watch_walk *at, int left)
 		row = watch_begin(s, WATCH_HEALTH);
 		reply_str(row, "agent");
 		agents_put_words(row, s, rule);
-		watch_end(s, rule_id(rule), agent_visible);
+		watch_end(s, rule_id(rule), sees_rule, rule);
 	}
 	return left;
 }
 
 static bool
-watched_visible(const struct conn *c, struct slice subject)
+sees_integration(const struct conn *c, const void *what)
 {
-	const struct server *s = c->server;
-	const struct integration *i =
-	    integrations_find(s->monitor.integrations, subject);
-
-	return i == NULL ? in_namespace(c, subject)
-			 : integration_visible(s, c->token, i);
+	return scope_sees_integration(c, what);
 }
 
 static int
@@ -341,7 +336,7 @@ watch_integrations(struct server *s, struct watch_walk *at, int left)
 		row = watch_begin(s, WATCH_HEALTH);
 		reply_str(row, "integration");
 		integration_put_words(row, s, i);
-		watch_end(s, integration_id(i), watched_visible);
+		watch_end(s, integration_id(i), sees_integration, i);
 	}
 	return left;
 }
@@ -356,7 +351,7 @@ watch_sections(struct server *s)
 
 		reply_word(row, word);
 		reply_str(row, health_status_word(health_of(s, section)));
-		watch_end(s, word, everybody);
+		watch_end(s, word, everybody, NULL);
 	}
 }
 
@@ -375,23 +370,10 @@ watch_health(struct server *s, struct watch_walk *at)
 	return watch_integrations(s, at, left) > 0;
 }
 
-static watch_visible_cb *
-visible_to(const struct alert *a)
+static bool
+sees_alert(const struct conn *c, const void *what)
 {
-	switch (alert_source_type(a)) {
-	case SOURCE_AGENT:
-		return agent_visible;
-	case SOURCE_INTEGRATION:
-		return watched_visible;
-	default:
-		return everybody;
-	}
-}
-
-bool
-alert_visible(const struct conn *c, const struct alert *a)
-{
-	return visible_to(a)(c, slice_str(a->source));
+	return scope_sees_alert(c, what);
 }
 
 void
@@ -404,5 +386,5 @@ watch_alert(struct server *s, enum alert_event event, const struct alert *a)
 	row = watch_begin(s, WATCH_ALERTS);
 	reply_str(row, alert_event_word(event));
 	alert_put_words(row, a);
-	watch_end(s, slice_str(a->source), visible_to(a));
+	watch_end(s, slice_str(a->source), sees_alert, a);
 }

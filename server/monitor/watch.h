@@ -49,21 +49,17 @@ void watch_put_dropped(struct conn *c, struct buf *out);
 bool watch_wanted(const struct server *s, enum watch_topic topic);
 /* A row with `EVENT <topic> <now>`, for the fields to be added. */
 struct buf *watch_begin(struct server *s, enum watch_topic topic);
-/*
- * Send it to all that watch the topic with a prefix of `subject` and may see
- * it: as `visible` says; NULL: when the subject is inside their namespace.
- */
-typedef bool watch_visible_cb(const struct conn *c, struct slice subject);
+/* Send it to all that watch the topic with a prefix of `subject` and may see
+ * what it is about, as `visible` says when it is asked for `what`. */
+typedef bool watch_visible_cb(const struct conn *c, const void *what);
 void watch_end(struct server *s, struct slice subject,
-    watch_visible_cb *visible);
+    watch_visible_cb *visible, const void *what);
 
 /* What becomes of executions. */
 void watch_execution(struct server *s, const struct sched_event *event);
-/* What becomes of alerts; and whether the client may see one: that of an agent
- * or an integration inside its namespace, or one about the server. */
+/* What becomes of alerts. */
 void watch_alert(struct server *s, enum alert_event event,
     const struct alert *a);
-bool alert_visible(const struct conn *c, const struct alert *a);
 /* A breaker is in another state now. */
 void watch_breaker(struct server *s, const char *breaker,
     enum breaker_state state);

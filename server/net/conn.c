@@ -25,6 +25,7 @@
 #include "log.h"
 #include "os.h"
 #include "reply.h"
+#include "scope.h"
 #include "session.h"
 #include "watch.h"
 
@@ -881,7 +882,7 @@ may_keep_session(const struct conn *c)
 {
 	return c->session == NULL ||
 	    (c->token->role >= ROLE_OPERATOR &&
-		auth_allows_name(c->token, slice_str(c->session->crew->rule)));
+		scope_sees_session(c, c->session));
 }
 
 /* Without a token it could see all: a list under way ends here. */

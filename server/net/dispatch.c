@@ -7,12 +7,13 @@
 #include "os.h"
 #include "peer.h"
 #include "reply.h"
+#include "scope.h"
 
 bool
 allowed(const struct conn *c, struct slice name, const char *what,
     struct err *e)
 {
-	if (c->token == NULL || auth_allows_name(c->token, name))
+	if (scope_sees_name(c, name))
 		return true;
 	(void)err_set(e, ERR_DENIED, "the %s is outside namespace %s", what,
 	    auth_namespace_word(c->token));

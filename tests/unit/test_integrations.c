@@ -6,8 +6,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "conn.h"
 #include "fault_os.h"
 #include "integration_health.h"
+#include "scope.h"
 #include "server.h"
 #include "sim_fs.h"
 #include "store_box.h"
@@ -560,22 +562,25 @@ test_visible(void **state)
 	struct auth_token token = { .name = name, .namespace = in };
 	struct auth_token root = { .name = name, .namespace = all };
 
+	struct conn tenant = { .server = &server, .token = &token };
+	struct conn admin = { .server = &server, .token = &root };
+	struct conn open = { .server = &server };
+
 	(void)state;
 	rule("in.a", POST);
 	rule("out", POST);
 	rule("other", "redis redis://h SET k");
 	set("in.x", "tcp h:1");
 	set("x", "tcp h:1");
-	assert_true(integration_visible(&server, &token, find(HOOK)));
-	assert_true(integration_visible(&server, &token, find("in.x")));
-	assert_false(integration_visible(&server, &token, find("x")));
-	assert_false(
-	    integration_visible(&server, &token, find("redis://h:6379")));
-	assert_true(integration_visible(&server, &root, find("x")));
-	assert_true(integration_visible(&server, NULL, find("x")));
+	assert_true(scope_sees_integration(&tenant, find(HOOK)));
+	assert_true(scope_sees_integration(&tenant, find("in.x")));
+	assert_false(scope_sees_integration(&tenant, find("x")));
+	assert_false(scope_sees_integration(&tenant, find("redis://h:6379")));
+	assert_true(scope_sees_integration(&admin, find("x")));
+	assert_true(scope_sees_integration(&open, find("x")));
 	box_rule_remove(&box, "in.a");
 	box_settle(&box);
-	assert_false(integration_visible(&server, &token, find(HOOK)));
+	assert_false(scope_sees_integration(&tenant, find(HOOK)));
 }
 
 int

@@ -68,10 +68,21 @@ raise_alert(struct alert *a, enum alert_severity severity, int64_t now_ns)
 	describe(a, severity);
 	a->id = ++a->owner->last_id;
 	a->raised_ns = now_ns;
+	a->hidden = true;
+	a->owner->n_hidden++;
+	alert_save(a);
+	if (a->saves == 0) /* the store takes nothing: no need to wait */
+		alert_announce(a);
+}
+
+void
+alert_announce(struct alert *a)
+{
+	a->hidden = false;
+	a->owner->n_hidden--;
 	a->owner->stats.raised++;
 	alert_show(a);
 	alert_tally(a, true);
-	alert_save(a);
 	alert_tell(a, ALERT_RAISED);
 }
 
@@ -227,8 +238,11 @@ static bool
 settle(struct alert *a, struct alert **at, int64_t now_ns)
 {
 	bool quiet;
-	int highest = step(a, &quiet);
+	int highest;
 
+	if (a->hidden) /* the disk takes its time */
+		alert_announce(a);
+	highest = step(a, &quiet);
 	if (highest == -1 && a->id == 0 && quiet) {
 		alert_leave(a, at);
 		free(a);
@@ -325,7 +339,7 @@ alerts_free(struct alerts *s)
 			struct alert *a = s->bucket[i];
 
 			s->bucket[i] = a->next;
-			if (a->id == 0) /* the others are shown */
+			if (a->id == 0 || a->hidden) /* others are shown */
 				free(a);
 		}
 	for (size_t i = 0; i < s->n_shown; i++)

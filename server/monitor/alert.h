@@ -12,8 +12,10 @@
  * none is on.
  *
  * Alerts are durable: written when they are raised, change, are acknowledged
- * or cleared, and again with each poll as long as that is refused. Only an
- * acknowledgement waits for it. Main thread.
+ * or cleared, and again with each poll as long as that is refused. A new one is
+ * shown and told when it is written or that has failed, with the next poll at
+ * the latest: who has seen one finds it after a crash, and its number is not
+ * given to another. An acknowledgement waits, too. Main thread.
  */
 #ifndef MONITOR_ALERT_H
 #define MONITOR_ALERT_H
@@ -82,6 +84,7 @@ struct alert {
 	bool acknowledged;
 	double value, threshold; /* when raised, or when the severity changed */
 
+	bool hidden;	/* raised, and not shown yet */
 	bool dirty;	/* to be written */
 	bool acking;	/* an acknowledgement is under way */
 	unsigned saves; /* under way */

@@ -9,9 +9,10 @@
  *
  * An alert begins as a condition that is amiss with some source and has no
  * number yet; until then, and while it is active, it stands in a bucket by
- * condition and source. With its number it comes into `shown`, in the order
- * of ALERT LIST, and stays there when it has been cleared; it then stands in
- * the line of those cleared, oldest first, until it is dropped.
+ * condition and source. When it has its number and is written it comes into
+ * `shown`, in the order of ALERT LIST, and stays there when it has been
+ *cleared; it then stands in the line of those cleared, oldest first, until it
+ *is dropped.
  *
  * Invariants:
  *  A1  Of a condition and a source there is at most one in the buckets.
@@ -58,7 +59,7 @@ struct alerts {
 	size_t n_sources; /* in the buckets, agents and integrations */
 	bool left_out, was_left_out; /* some are too many, in this poll */
 	struct alert **shown;	     /* owned */
-	size_t n_shown, cap_shown;
+	size_t n_shown, cap_shown, n_hidden;
 	struct alert *cleared, **cleared_end;
 	size_t n_cleared;
 	size_t in_section[HEALTH_SECTION_COUNT][ALERT_SEVERITY_COUNT];
@@ -73,6 +74,8 @@ struct alerts {
 /* Whether it is on the wrong side of a threshold. */
 bool alert_is_beyond(enum alert_condition condition, double value,
     double limit);
+/* Show one that was raised, and tell of it. */
+void alert_announce(struct alert *a);
 /* Into the log, and to who wants to know. */
 void alert_tell(const struct alert *a, enum alert_event event);
 
@@ -91,7 +94,8 @@ struct alert *alerts_find_live(struct alerts *s, enum alert_condition condition,
     struct slice source);
 void alert_enter(struct alert *a);
 void alert_leave(struct alert *a, struct alert **at); /* points to it */
-/* The list: room for one more (false: no memory), in, and out. */
+/* The list: room for one more beside the hidden ones (false: no memory), in,
+ * and out. */
 bool alerts_reserve(struct alerts *s);
 void alert_show(struct alert *a);
 void alert_hide(struct alert *a);

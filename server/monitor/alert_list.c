@@ -112,7 +112,7 @@ alerts_reserve(struct alerts *s)
 	size_t cap = s->cap_shown == 0 ? 64 : 2 * s->cap_shown;
 	struct alert **shown;
 
-	if (s->n_shown < s->cap_shown)
+	if (s->n_shown + s->n_hidden < s->cap_shown)
 		return true;
 	if ((shown = realloc(s->shown, cap * sizeof(struct alert *))) == NULL)
 		return false;

@@ -66,6 +66,8 @@ saved(void *arg, struct slice note, const struct err *e)
 	a->saves--;
 	if (e != NULL)
 		set_dirty(a);
+	if (a->hidden)
+		alert_announce(a);
 }
 
 void

@@ -29,6 +29,8 @@ orphans_set_signals(void)
 		if (sigaction(i, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
 			(void)sigaction(i, &standard, NULL);
 	(void)sigaction(SIGPIPE, &ignore, NULL);
+	/* A write over the limit on files fails: a full disk. */
+	(void)sigaction(SIGXFSZ, &ignore, NULL);
 	(void)sigaction(SIGUSR2, &ignore, NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);

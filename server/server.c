@@ -172,6 +172,7 @@ watch_storage(struct server *s)
 {
 	const struct store_stats *stats = store_stats(s->store);
 
+	conditions_storage(&s->monitor.conditions, s);
 	if (stats->failing == s->storage_failing)
 		return;
 	s->storage_failing = stats->failing;

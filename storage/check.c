@@ -472,13 +472,13 @@ check_file(struct check *c, const char *path, struct buf *out, struct err *e)
 {
 	struct subject s = { .path = path, .out = out };
 	enum check_result result;
-	int lock = -1;
+	struct log_lock lock;
 
 	e->msg[0] = '\0';
-	if (c->repair && (lock = repair_lock(path, e)) == -1)
+	if (c->repair && repair_lock(&lock, path, e) == -1)
 		return e->code == ERR_CONFLICT ? CHECK_LOCKED : CHECK_FAILED;
 	result = check_and_mend(c, &s, e);
-	if (lock != -1)
-		repair_unlock(lock);
+	if (c->repair)
+		log_lock_drop(&lock);
 	return result;
 }

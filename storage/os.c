@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,18 @@ system_mono_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+static off_t
+system_size_limit(void)
+{
+	struct rlimit limit;
+
+	/* It cannot fail. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == -1 ||
+	    limit.rlim_cur > (rlim_t)INT64_MAX)
+		return INT64_MAX;
+	return (off_t)limit.rlim_cur;
+}
+
 const struct os os_system = {
 	.open = system_open,
 	.close = close,
@@ -51,6 +64,7 @@ const struct os os_system = {
 	.rename = rename,
 	.unlink = unlink,
 	.flock = flock,
+	.size_limit = system_size_limit,
 	.realpath = realpath,
 	.wall_ns = system_wall_ns,
 	.mono_ns = system_mono_ns,

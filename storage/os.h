@@ -27,6 +27,7 @@ struct os {
 	int (*rename)(const char *from, const char *to);
 	int (*unlink)(const char *path);
 	int (*flock)(int fd, int operation);
+	off_t (*size_limit)(void);			     /* RLIMIT_FSIZE */
 	char *(*realpath)(const char *path, char *resolved); /* PATH_MAX */
 	int64_t (*wall_ns)(void); /* since the Unix epoch */
 	int64_t (*mono_ns)(void); /* CLOCK_MONOTONIC */

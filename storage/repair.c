@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "os.h"
@@ -49,31 +48,20 @@ stem_len(const char *path)
 }
 
 int
-repair_lock(const char *path, struct err *e)
+repair_lock(struct log_lock *lock, const char *path, struct err *e)
 {
-	char name[PATH_MAX];
-	int fd;
+	char stem[PATH_MAX];
+	struct err why;
 
-	if (name_with(name, path, stem_len(path), ".lock", e) == -1)
+	if (name_with(stem, path, stem_len(path), "", e) == -1)
 		return -1;
-	fd = os->open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return err_sys(e, ERR_STORAGE, "open %s", name);
-	if (os->flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	if (errno == EWOULDBLOCK)
+	if (log_lock_take(lock, stem, e) == 0)
+		return 0;
+	why = *e;
+	if (why.code == ERR_CONFLICT)
 		(void)err_set(e, ERR_CONFLICT,
-		    "a server uses it (%s is locked): stop that first", name);
-	else
-		(void)err_sys(e, ERR_STORAGE, "lock %s", name);
-	(void)os->close(fd); /* only a lock */
+		    "a server uses it (%s): stop that first", why.msg);
 	return -1;
-}
-
-void
-repair_unlock(int fd)
-{
-	(void)os->close(fd); /* only a lock */
 }
 
 /* 1 when the file is there, with what fstat says; 0 when not; -1 when that is

@@ -6,12 +6,11 @@
 
 #include "err.h"
 #include "header.h"
+#include "lock.h"
 
 /* Keep every server off the log that the file is a part of, until the lock is
- * released. The descriptor; or -1 with ERR_CONFLICT (a server uses it) or
- * ERR_STORAGE. */
-int repair_lock(const char *path, struct err *e);
-void repair_unlock(int fd);
+ * dropped. 0; or -1 with ERR_CONFLICT (a server uses it) or ERR_STORAGE. */
+int repair_lock(struct log_lock *lock, const char *path, struct err *e);
 
 /* What is left of the file takes its place, under the header as it is in *h:
  * of a log the bytes up to `end`, of an image every entry that can be read.

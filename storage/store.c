@@ -1,13 +1,10 @@
 #include "store_internal.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #include "os.h"
 #include "recover.h"
@@ -49,25 +46,20 @@ store_entry_slot(enum entry_kind kind, struct slice id)
 	return slot_of(STORE_ENTRY + (unsigned)kind, id);
 }
 
-/* One server per log. The lock is on a file of its own, because the log file
- * is renamed and replaced. */
+/* One server per log. */
 static int
-lock(struct store *s, const char *path, enum store_fault *fault, struct err *e)
+lock(struct store *s, enum store_fault *fault, struct err *e)
 {
-	char name[PATH_MAX];
+	struct err why;
 
-	if (snprintf(name, sizeof(name), "%s.lock", path) >= (int)sizeof(name))
-		return err_set(e, ERR_STORAGE, "path too long: %s", path);
-	s->lock_fd = os->open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->lock_fd == -1)
-		return err_sys(e, ERR_STORAGE, "open %s", name);
-	if (os->flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+	if (log_lock_take(&s->lock, s->path, e) == 0)
 		return 0;
-	if (errno != EWOULDBLOCK)
-		return err_sys(e, ERR_STORAGE, "lock %s", name);
+	why = *e;
+	if (why.code != ERR_CONFLICT)
+		return -1;
 	*fault = STORE_LOCKED;
-	return err_set(e, ERR_STORAGE,
-	    "%s is in use by another server (%s is locked)", path, name);
+	return err_set(e, ERR_STORAGE, "%s is in use by another server (%s)",
+	    s->path, why.msg);
 }
 
 char *
@@ -104,14 +96,22 @@ open_log(struct store *s, struct store_recovery *recovery,
 		.record = store_recover_record,
 	};
 	int64_t began = os->mono_ns();
+	int log_fd;
 
 	s->seen_ns = began;
 	if ((s->path = store_resolve(s->options.path)) == NULL)
 		return err_nomem(e);
-	if (lock(s, s->path, fault, e) == -1 ||
+	if (lock(s, fault, e) == -1 ||
 	    recover(s->path, s->options.sync, &target, &s->wal, recovery, fault,
 		e) == -1)
 		return -1;
+	log_fd = s->lock.log_fd;
+	s->lock.log_fd = -1;
+	if (wal_lock(&s->wal, log_fd, e) == -1) {
+		*fault = e->code == ERR_CONFLICT ? STORE_LOCKED : STORE_FAILED;
+		wal_close(&s->wal);
+		return -1;
+	}
 	recovery->duration_ns = os->mono_ns() - began;
 	s->has_log = true;
 	s->unfolded = recovery->unfolded;
@@ -137,7 +137,7 @@ store_open(const struct store_options *o, struct store_recovery *recovery,
 		return NULL;
 	}
 	s->options = *o;
-	s->lock_fd = -1;
+	s->lock = (struct log_lock){ -1, -1 };
 	rules_init(&s->rules, &s->jobs.arena);
 	entries_init(&s->entries, &s->jobs.arena);
 	if (o->path != NULL && open_log(s, recovery, fault, e) == -1)
@@ -193,8 +193,7 @@ store_close(struct store *s)
 	commit_stop(s->commit, drop_batch);
 	if (s->has_log)
 		wal_close(&s->wal);
-	if (s->lock_fd != -1)
-		(void)os->close(s->lock_fd); /* only a lock */
+	log_lock_drop(&s->lock);
 	entries_fini(&s->entries);
 	rules_fini(&s->rules);
 	jobs_fini(&s->jobs);

@@ -8,6 +8,7 @@
 
 #include "compress.h"
 #include "image.h"
+#include "lock.h"
 #include "store.h"
 #include "wal.h"
 
@@ -33,7 +34,7 @@ struct store {
 	bool has_log;
 	char *path; /* owned */
 	struct store_options options;
-	int lock_fd;
+	struct log_lock lock;
 	size_t n_under_way;
 	size_t n_rules_under_way;		    /* of these, RULE SET */
 	size_t n_entries_under_way[ENTRY_KIND_END]; /* and set entries */

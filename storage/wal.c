@@ -25,6 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "os.h"
 
 #define WAL_AHEAD_MIN 16384
@@ -45,20 +46,26 @@ path_with(const char *path, const char *suffix, char *out, struct err *e)
 	return 0;
 }
 
-/* A new segment file with only a header, durable. The descriptor or -1. */
+/* A new segment file with only a header, locked and durable. The descriptor
+ * or -1. */
 static int
 create_file(const char *path, const struct log_header *h, struct err *e)
 {
 	unsigned char bytes[LOG_HEADER_LEN];
 	int fd;
 
-	fd = os->open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = os->open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd == -1) {
 		(void)err_sys(e, ERR_STORAGE, "create %s", path);
 		return -1;
 	}
+	if (log_lock_fd(fd, path, e) == -1) {
+		(void)os->close(fd); /* another server's */
+		return -1;
+	}
 	log_header_encode(bytes, h);
-	if (os_write_all(fd, bytes, sizeof(bytes), 0) == -1 ||
+	if (os->ftruncate(fd, 0) == -1 ||
+	    os_write_all(fd, bytes, sizeof(bytes), 0) == -1 ||
 	    os->fsync(fd) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "write %s", path);
 		(void)os->close(fd); /* the file is given up */
@@ -73,7 +80,7 @@ wal_init(struct wal *w, const char *path, const struct log_header *h, bool sync,
     struct err *e)
 {
 	memset(w, 0, sizeof(*w));
-	w->fd = -1;
+	w->fd = w->lock_fd = -1;
 	if ((w->path = strdup(path)) == NULL)
 		return err_nomem(e);
 	w->sync = sync;
@@ -81,6 +88,7 @@ wal_init(struct wal *w, const char *path, const struct log_header *h, bool sync,
 	w->seed = record_seed(h->log_id);
 	w->next_seq = h->first_seq;
 	w->end = w->written_end = w->reserved_end = LOG_HEADER_LEN;
+	w->size_limit = os->size_limit();
 	return 0;
 }
 
@@ -131,6 +139,28 @@ wal_resume(struct wal *w, const char *path, const struct log_header *h,
 	return 0;
 }
 
+static void
+close_lock(struct wal *w)
+{
+	if (w->lock_fd != -1)
+		(void)os->close(w->lock_fd); /* nothing is written through it */
+	w->lock_fd = -1;
+}
+
+int
+wal_lock(struct wal *w, int lock_fd, struct err *e)
+{
+	struct stat mine, locked;
+
+	w->lock_fd = lock_fd;
+	if (lock_fd != -1 && os->fstat(w->fd, &mine) == 0 &&
+	    os->fstat(lock_fd, &locked) == 0 && mine.st_dev == locked.st_dev &&
+	    mine.st_ino == locked.st_ino)
+		return 0;
+	close_lock(w);
+	return log_lock_fd(w->fd, w->path, e);
+}
+
 /* Number and checksum all records; how many there are. */
 static uint64_t
 seal(const struct wal *w, unsigned char *bytes, size_t n)
@@ -157,6 +187,16 @@ allocate(struct wal *w, off_t to)
 	return rc;
 }
 
+/* Whether the file may not become so long (ulimit -f). */
+static bool
+is_over_limit(struct wal *w, off_t to)
+{
+	if (to <= w->size_limit)
+		return false;
+	w->size_limit = os->size_limit(); /* it may be another now */
+	return to > w->size_limit;
+}
+
 /* See that n bytes at the end have blocks, and the reserve behind them. */
 static int
 reserve(struct wal *w, size_t n, enum wal_urgency urgency, struct err *e)
@@ -168,6 +208,10 @@ reserve(struct wal *w, size_t n, enum wal_urgency urgency, struct err *e)
 	};
 	off_t to = w->end + (off_t)n;
 
+	if (is_over_limit(w, to + keep[urgency])) {
+		errno = EFBIG;
+		return err_sys(e, ERR_STORAGE, "write %s", w->path);
+	}
 	if (w->no_reserve || w->reserved_end >= to + WAL_RESERVE)
 		return 0;
 	if (allocate(w, to + WAL_RESERVE + WAL_RESERVE_STEP) == 0)
@@ -197,6 +241,8 @@ ahead(const struct wal *w, off_t to)
 		n = WAL_AHEAD_MAX;
 	if (!w->no_reserve && n > w->reserved_end - to)
 		n = w->reserved_end - to;
+	if (n > w->size_limit - to)
+		n = w->size_limit - to;
 	return (size_t)n;
 }
 
@@ -359,6 +405,7 @@ wal_switch(struct wal *w, struct err *e)
 		goto close_fd;
 	}
 	(void)os->close(w->fd); /* full, or given up: never used again */
+	close_lock(w);
 	w->fd = fd;
 	w->header = h;
 	w->suspect = false;
@@ -394,6 +441,7 @@ wal_close(struct wal *w)
 		(void)os->fsync(w->fd);
 	}
 	(void)os->close(w->fd); /* all was synced */
+	close_lock(w);
 	w->fd = -1;
 	free(w->path);
 	w->path = NULL;

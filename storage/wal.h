@@ -36,6 +36,7 @@ struct wal_state {
 struct wal {
 	char *path; /* owned */
 	int fd;
+	int lock_fd;	 /* has the lock on the file; -1: fd has it */
 	bool sync;	 /* make every group durable against power loss */
 	bool suspect;	 /* a sync or cut failed: go on in a new file */
 	bool unsettled;	 /* the names of its files may not last yet */
@@ -46,6 +47,7 @@ struct wal {
 	off_t end;	    /* where the next group goes */
 	off_t written_end;  /* file size: zeros were written up to here */
 	off_t reserved_end; /* blocks are allocated up to here */
+	off_t size_limit;   /* the system lets no file become longer */
 	uint64_t syncs;
 	uint64_t switches; /* segments begun since the start */
 };
@@ -62,6 +64,13 @@ int wal_create(struct wal *w, const char *path, const struct log_header *h,
  * gets next_seq; what stands behind `end` is cut off. 0 or -1. */
 int wal_resume(struct wal *w, const char *path, const struct log_header *h,
     off_t end, uint64_t next_seq, bool sync, struct err *e);
+
+/*
+ * Lock the file, as of wal_resume: a later one is locked before it gets its
+ * name. lock_fd may have the lock already (or be -1), and is taken over. 0; or
+ * -1 with ERR_CONFLICT (another server has it) or ERR_STORAGE.
+ */
+int wal_lock(struct wal *w, int lock_fd, struct err *e);
 
 /*
  * Seal and append the records in bytes[0..n) as one group. On 0 they are

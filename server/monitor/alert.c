@@ -120,12 +120,11 @@ mark_of(double threshold, bool below, double margin)
 	return threshold * (1 + margin);
 }
 
-void
-alerts_begin(struct alerts *s)
+static void
+set_limits(struct alerts *s)
 {
 	const struct config *c = s->options.config;
 
-	s->poll++;
 	for (int i = 0; i < CONDITION_COUNT; i++)
 		for (int k = 0; k < ALERT_SEVERITY_COUNT; k++) {
 			struct limit *limit = &s->limit[i][k];
@@ -137,6 +136,13 @@ alerts_begin(struct alerts *s)
 			limit->mark = mark_of(limit->threshold,
 			    alert_conditions[i].below, c->alerts_clear_margin);
 		}
+}
+
+void
+alerts_begin(struct alerts *s)
+{
+	s->poll++;
+	set_limits(s);
 }
 
 bool
@@ -276,6 +282,56 @@ alerts_end(struct alerts *s, int64_t now_ns)
 	s->left_out = false;
 	alerts_drop_cleared(s, now_ns);
 	alerts_save_dirty(s);
+}
+
+void
+alerts_judge_now(struct alerts *s, enum alert_condition condition, double value,
+    int64_t now_ns)
+{
+	struct slice source = slice_str(alert_conditions[condition].self);
+	struct alert *a;
+
+	set_limits(s);
+	alerts_judge(s, condition, source, value);
+	if ((a = alerts_find_live(s, condition, source)) == NULL)
+		return;
+	for (int i = 0; i < ALERT_SEVERITY_COUNT; i++) {
+		struct alert_level *level = &a->level[i];
+		const struct limit *limit = &s->limit[condition][i];
+
+		if (!limit->used ||
+		    !alert_is_beyond(condition, value, limit->threshold))
+			continue;
+		level->on = true;
+		level->streak = 0;
+		if (a->id == 0)
+			raise_alert(a, (enum alert_severity)i, now_ns);
+		else if (!a->hidden && a->severity < (enum alert_severity)i)
+			change_severity(a, (enum alert_severity)i);
+	}
+	if (a->hidden) /* the disk may take its time */
+		alert_announce(a);
+}
+
+void
+alerts_clear_now(struct alerts *s, enum alert_condition condition,
+    int64_t now_ns)
+{
+	struct slice source = slice_str(alert_conditions[condition].self);
+	struct alert **at = alerts_bucket(s, condition, source);
+	struct alert *a = alerts_find_live(s, condition, source);
+
+	if (a == NULL)
+		return;
+	while (*at != a)
+		at = &(*at)->next;
+	alert_leave(a, at);
+	if (a->hidden)
+		alert_announce(a);
+	if (a->id == 0)
+		free(a);
+	else
+		clear(a, now_ns);
 }
 
 const struct alerts_stats *

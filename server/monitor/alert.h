@@ -119,6 +119,16 @@ void alerts_judge(struct alerts *s, enum alert_condition condition,
     struct slice source, double value);
 void alerts_end(struct alerts *s, int64_t now_ns);
 
+/*
+ * What cannot wait for a poll, of a condition with a source of its own: each
+ * level whose threshold the value is beyond is on at once. It goes off as any
+ * other; or at once, where nobody polls.
+ */
+void alerts_judge_now(struct alerts *s, enum alert_condition condition,
+    double value, int64_t now_ns);
+void alerts_clear_now(struct alerts *s, enum alert_condition condition,
+    int64_t now_ns);
+
 /* Those raised, critical first, then newest: the one after `after` (NULL: the
  * first), which need not be there any more. NULL: no more. Valid until the
  * next poll. */

@@ -50,6 +50,28 @@ judge_storage(struct conditions *c, struct server *s)
 	c->failed_commits = stats->failed_commits;
 }
 
+void
+conditions_storage(struct conditions *c, struct server *s)
+{
+	const struct store_stats *stats = store_stats(s->store);
+	const struct config *config = s->config;
+	int64_t now_mono_ns = os->mono_ns();
+
+	if (stats->failed_commits != c->told_failed) {
+		c->told_failed = stats->failed_commits;
+		c->told_mono_ns = now_mono_ns;
+		alerts_judge_now(s->monitor.alerts, CONDITION_storage_refused,
+		    1, os->wall_ns());
+		return;
+	}
+	if (config->health_polling_enabled || stats->failing ||
+	    now_mono_ns - c->told_mono_ns < config->health_polling_interval *
+		    (int64_t)config->alerts_clear_after)
+		return;
+	alerts_clear_now(s->monitor.alerts, CONDITION_storage_refused,
+	    os->wall_ns());
+}
+
 static void
 judge_agent(struct server *s, const struct rule *rule, int64_t now_mono_ns)
 {

@@ -15,6 +15,8 @@ struct server;
 /* Zeroed at first. */
 struct conditions {
 	uint64_t failed_commits; /* that the last poll saw */
+	uint64_t told_failed;	 /* that an alert was raised about at once */
+	int64_t told_mono_ns;	 /* when */
 	bool running;
 	uint32_t rule; /* slots: where the next slice begins */
 	uint32_t integration;
@@ -25,5 +27,9 @@ struct conditions {
  * alerts have come and gone. */
 void conditions_begin(struct conditions *c, struct server *s);
 bool conditions_step(struct conditions *c, struct server *s);
+
+/* Writes may have been refused: that is told at once, before whoever got the
+ * refusal can ask. */
+void conditions_storage(struct conditions *c, struct server *s);
 
 #endif

@@ -1,6 +1,7 @@
 /* No acknowledged write is lost, none that was refused is seen: kill -9, cut
  * and damaged logs, a full disk. */
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <endian.h>
@@ -469,6 +470,59 @@ count_jobs(struct wire *w)
 }
 
 static void
+expect_storage(struct wire *w, const char *status)
+{
+	char row[64], *reply;
+
+	assert_string_equal(wire_row(w, "1 HEALTH STORAGE", "status"), status);
+	(void)snprintf(row, sizeof(row), "1 storage %s\n", status);
+	reply = wire_reply(w, "1 HEALTH");
+	if (strstr(reply, row) == NULL)
+		fail_msg("%s: %s", row, reply);
+	free(reply);
+}
+
+/* A limit on the length of files is a full disk, and no signal kills. Runs
+ * have the signal as ever. */
+static void
+test_file_size_limit(void **state)
+{
+	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+	struct daemon *d = *state;
+	struct wire w;
+	char *row;
+	int full;
+
+	d->file_bytes = 700 * 1024;
+	daemon_set(d, "health.polling_enabled=false");
+	daemon_set(d, "health.polling_interval=1");
+	daemon_set(d, "alerts.clear_after=1");
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "run", "kill -XFSZ $$; exit 7");
+	wire_ask(&w, "1 SET run.1 +1h", "1 OK");
+	full = fill_disk(&w);
+	assert_true(full > 0);
+	expect_storage(&w, "critical");
+	assert_int_equal(count_jobs(&w), full);
+	assert_int_equal(prlimit(d->pid, RLIMIT_FSIZE, &none, NULL), 0);
+	do
+		wire_until(&w, "1 SET after " T_2100, "1 OK");
+	while (
+	    strcmp(wire_row(&w, "1 HEALTH STORAGE", "status"), "healthy") != 0);
+	wire_ask(&w, "1 RUN run.1", "1 OK");
+	wire_until(&w, "1 GET run.1", "1 OK failed ");
+	row = wire_reply(&w, "1 HISTORY run.1 LIMIT 1");
+	assert_non_null(strstr(row, " failure 153 ")); /* 128 + SIGXFSZ */
+	free(row);
+	daemon_kill(d);
+	wire_close(&w);
+	wire_start(&w, d);
+	assert_int_equal(count_jobs(&w), full);
+	wire_ask(&w, "1 GET after", "1 OK planned " T_2100);
+	wire_stop(&w, d);
+}
+
+static void
 test_disk_full(void **state)
 {
 	struct daemon *d = *state;
@@ -479,12 +533,19 @@ test_disk_full(void **state)
 	if (geteuid() != 0 || !mount_small(d, 700 * 1024))
 		skip();
 	daemon_set(d, "database.logfile_path=small/logfile");
+	/* One poll clears it; disk use stays high meanwhile. */
+	daemon_set(d, "health.polling_interval=1");
+	daemon_set(d, "alerts.clear_after=1");
+	daemon_set(d, "alerts.raise_after=1000");
+	daemon_set(d, "alerts.disk_warning=100");
+	daemon_set(d, "alerts.disk_critical=100");
 	wire_start(&w, d);
 	wire_ask(&w, "1 RULE SET r run direct /bin/true", "1 OK");
 	wire_ask(&w, "1 SET run.1 +1h", "1 OK");
 	wire_ask(&w, "1 SET kept " T_2100, "1 OK");
 	full = fill_disk(&w);
 	assert_true(full > 0);
+	expect_storage(&w, "critical"); /* whoever was refused can see why */
 
 	/* Refused is refused: nothing of it is seen, reads go on. */
 	assert_int_equal(count_jobs(&w), full);
@@ -498,6 +559,9 @@ test_disk_full(void **state)
 	wire_until(&w, "1 SET after " T_2100, "1 OK");
 	wire_ask(&w, "1 RUN run.1", "1 OK");
 	wire_until(&w, "1 GET run.1", "1 OK executed ");
+	while (
+	    strcmp(wire_row(&w, "1 HEALTH STORAGE", "status"), "healthy") != 0)
+		;
 	daemon_kill(d);
 	wire_close(&w);
 
@@ -533,6 +597,7 @@ main(void)
 		DAEMON_TEST(test_damage_is_named),
 		DAEMON_TEST(test_logfile_in_use),
 		DAEMON_TEST(test_memory),
+		DAEMON_TEST(test_file_size_limit),
 		cmocka_unit_test_setup_teardown(test_disk_full, daemon_setup,
 		    disk_teardown),
 	};

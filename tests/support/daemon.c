@@ -82,7 +82,10 @@ static void
 become(const struct daemon *d, const char *path, char **argv, int log_fd)
 {
 	const struct rlimit limit = { d->n_descriptors, d->n_descriptors };
+	const struct rlimit bytes = { d->file_bytes, RLIM_INFINITY };
 
+	if (bytes.rlim_cur != 0 && setrlimit(RLIMIT_FSIZE, &bytes) == -1)
+		_exit(126);
 	if (limit.rlim_cur != 0 && setrlimit(RLIMIT_NOFILE, &limit) == -1)
 		_exit(126);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || chdir(d->dir) == -1 ||

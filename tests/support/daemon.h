@@ -20,6 +20,7 @@ struct daemon {
 	char *args[DAEMON_ARGS_MAX];
 	size_t n_args;
 	unsigned long n_descriptors; /* it may have; 0: as many as we */
+	unsigned long file_bytes;    /* of its largest file; 0: no limit */
 	pid_t pid;		     /* 0: not running */
 	int port;		     /* of the last start */
 	int exit_status;	     /* of the last start that was refused */

@@ -23,7 +23,8 @@ static struct {
 	uint64_t n_writes[LEN_MAX];
 	int64_t wall_ns;
 	bool has_wall;
-	int64_t mono_ns; /* 0: the base's */
+	int64_t mono_ns;  /* 0: the base's */
+	off_t size_limit; /* 0: the base's */
 } fault;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -378,6 +379,25 @@ fault_mono_ns(void)
 	return ns != 0 ? ns : fault.base->mono_ns();
 }
 
+void
+fault_set_size_limit(off_t limit)
+{
+	lock();
+	fault.size_limit = limit;
+	unlock();
+}
+
+static off_t
+fault_size_limit(void)
+{
+	off_t limit;
+
+	lock();
+	limit = fault.size_limit;
+	unlock();
+	return limit != 0 ? limit : fault.base->size_limit();
+}
+
 static char *
 fault_realpath(const char *path, char *resolved)
 {
@@ -397,6 +417,7 @@ static const struct os fault_os = {
 	.rename = fault_rename,
 	.unlink = fault_unlink,
 	.flock = fault_flock,
+	.size_limit = fault_size_limit,
 	.realpath = fault_realpath,
 	.wall_ns = fault_wall_ns,
 	.mono_ns = fault_mono_ns,

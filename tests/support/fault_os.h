@@ -59,6 +59,8 @@ uint64_t fault_writes(size_t len);
 /* The clock: what wall_ns gives from now on, or the base's again. */
 void fault_set_wall(int64_t wall_ns);
 void fault_wall_of_base(void);
+/* What size_limit gives; 0: the base's again. */
+void fault_set_size_limit(off_t limit);
 /* Likewise what mono_ns gives; 0: the base's again. */
 void fault_set_mono(int64_t mono_ns);
 

@@ -969,6 +969,12 @@ sim_realpath(const char *path, char *resolved)
 	return NULL;
 }
 
+static off_t
+sim_size_limit(void)
+{
+	return INT64_MAX;
+}
+
 const struct os sim_os = {
 	.open = sim_open,
 	.close = sim_close,
@@ -982,6 +988,7 @@ const struct os sim_os = {
 	.rename = sim_rename,
 	.unlink = sim_unlink,
 	.flock = sim_flock,
+	.size_limit = sim_size_limit,
 	.realpath = sim_realpath,
 	.wall_ns = sim_wall_ns,
 	.mono_ns = sim_mono_ns,

@@ -363,6 +363,42 @@ one_per_condition_and_source(void **state)
 }
 
 static void
+refuse_write(void)
+{
+	alerts_judge_now(alerts, CONDITION_storage_refused, 1, now_ns);
+	box_settle(&box);
+}
+
+/* What cannot wait for polls; but it goes as any other. */
+static void
+raised_between_polls(void **state)
+{
+	(void)state;
+	refuse_write();
+	expect_told("raised 1 critical");
+	assert_int_equal(alerts_status(alerts, HEALTH_STORAGE),
+	    HEALTH_CRITICAL);
+	assert_int_equal(alerts_next(alerts, NULL)->raised_ns, now_ns);
+	refuse_write();
+	quiet_polls(2);
+	refuse_write(); /* and so they count anew */
+	quiet_polls(2);
+	expect_told("");
+	quiet_polls(1);
+	expect_told("cleared 1 critical");
+	refuse_write();
+	expect_told("raised 2 critical");
+	restart();
+	assert_int_equal(alerts_status(alerts, HEALTH_STORAGE),
+	    HEALTH_CRITICAL);
+	alerts_clear_now(alerts, CONDITION_storage_refused, now_ns);
+	expect_told("cleared 2 critical");
+	assert_int_equal(alerts_status(alerts, HEALTH_STORAGE), HEALTH_HEALTHY);
+	alerts_clear_now(alerts, CONDITION_storage_refused, now_ns);
+	expect_told("");
+}
+
+static void
 a_disk_that_fills_is_a_matter_of_two_sections(void **state)
 {
 	(void)state;
@@ -667,6 +703,7 @@ main(void)
 		ALERT_TEST(levels_need_no_order),
 		ALERT_TEST(below),
 		ALERT_TEST(one_per_condition_and_source),
+		ALERT_TEST(raised_between_polls),
 		ALERT_TEST(a_disk_that_fills_is_a_matter_of_two_sections),
 		ALERT_TEST(newest_first),
 		ALERT_TEST(what_is_active_survives_a_restart),

@@ -247,11 +247,11 @@ test_locked(void **state)
 {
 	const char *path = folder_path(*state, "log");
 	struct check c = { .repair = true };
-	int lock;
+	struct log_lock lock;
 
 	make_log(path, 1, 10);
 	flip_file(path, 200 * 8);
-	assert_int_not_equal(lock = repair_lock(path, &e), -1);
+	assert_int_equal(repair_lock(&lock, path, &e), 0);
 	assert_int_equal(check_one(&c, path), CHECK_LOCKED);
 	assert_non_null(strstr(e.msg, "log.lock is locked"));
 	/* Its other files are under the same lock. */
@@ -259,7 +259,7 @@ test_locked(void **state)
 	assert_int_equal(check_one(&c, folder_path(*state, "log.old")),
 	    CHECK_LOCKED);
 	assert_int_equal(check_alone(path, false), CHECK_DAMAGED);
-	repair_unlock(lock);
+	log_lock_drop(&lock);
 	assert_int_equal(check_one(&c, path), CHECK_MENDED);
 }
 

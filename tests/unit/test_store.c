@@ -525,6 +525,76 @@ only_one_server_uses_a_log(void **state)
 	open_store("log");
 }
 
+/* A child that the server was about to become has its lock yet. */
+static void
+a_lock_that_is_about_to_go_is_waited_for(void **state)
+{
+	(void)state;
+	open_store("log");
+	fill();
+	box_close(&box);
+	fault_at(FAULT_FLOCK, 1, 3, EWOULDBLOCK);
+	open_store("log");
+	assert_true(fault_hit());
+	box_close(&box);
+	/* The second is the log's own. */
+	fault_at(FAULT_FLOCK, 2, 1, EWOULDBLOCK);
+	open_store("log");
+	assert_true(fault_hit());
+}
+
+static void
+expect_in_use(const char *path)
+{
+	struct box second;
+
+	box_init(&second);
+	assert_int_equal(box_open(&second, path), -1);
+	assert_int_equal(second.fault, STORE_LOCKED);
+	box_fini(&second);
+}
+
+/* Not only its name is locked: without the file for that, under another name,
+ * and in whichever segment it goes on. */
+static void
+the_log_itself_is_locked(void **state)
+{
+	char folder[] = "/tmp/test_store.XXXXXX";
+	char path[64], name[80], other[80];
+
+	(void)state;
+	fault_install(&os_system);
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/log", folder);
+	(void)snprintf(name, sizeof(name), "%s.lock", path);
+	(void)snprintf(other, sizeof(other), "%s/other", folder);
+	open_store(path);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(unlink(name), 0);
+		expect_in_use(path);
+		assert_int_equal(link(path, other), 0);
+		expect_in_use(other);
+		assert_int_equal(unlink(other), 0);
+		box_set(&box, "job", i);
+		box_settle(&box);
+		if (i == 0) {
+			box_close(&box);
+			open_store(path);
+		} else {
+			assert_true(box_compress(&box));
+		}
+	}
+	assert_int_equal(box.n_refused, 0);
+	box_close(&box);
+	static const char *const suffix[] = { "log", "log.base", "log.lock",
+		"other.lock" };
+	for (unsigned i = 0; i < 4; i++) {
+		(void)snprintf(name, sizeof(name), "%s/%s", folder, suffix[i]);
+		assert_int_equal(unlink(name), 0);
+	}
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static void
 files_of_two_logs_do_not_mix(void **state)
 {
@@ -642,6 +712,8 @@ main(void)
 		TEST(entries_are_limited),
 		TEST(an_unknown_kind_of_entry_stops_the_start),
 		TEST(only_one_server_uses_a_log),
+		TEST(a_lock_that_is_about_to_go_is_waited_for),
+		TEST(the_log_itself_is_locked),
 		TEST(files_of_two_logs_do_not_mix),
 		TEST(an_image_stays_behind_its_log),
 		TEST(real_files_are_private),

@@ -260,6 +260,38 @@ the_reserve_goes_by_urgency(void **state)
 	expect(PATH, 1, wal.next_seq - 1, SCAN_ZEROS);
 }
 
+/* Where the system limits the length of files there is no more than that, and
+ * the reserve is within. */
+static void
+the_length_is_limited(void **state)
+{
+	const off_t limit = 1000000;
+	off_t begin;
+
+	(void)state;
+	wal_close(&wal);
+	assert_int_equal(os->unlink(PATH), 0);
+	fault_set_size_limit(limit);
+	create(true);
+	while (append(1, 1000, WAL_REQUEST) == 0)
+		continue;
+	assert_int_equal(err.code, ERR_STORAGE);
+	assert_non_null(strstr(err.msg, "File too large"));
+	begin = wal.end;
+	assert_true(begin > limit - WAL_RESERVE - 2000);
+	assert_true(begin <= limit - WAL_RESERVE);
+	while (append(1, 1000, WAL_TRIGGER) == 0)
+		continue;
+	assert_true(wal.end > limit - WAL_RESERVE / 4 - 2000);
+	while (append(1, 1000, WAL_RESULT) == 0)
+		continue;
+	assert_true(wal.end > limit - 2000);
+	assert_true(wal.written_end <= limit);
+	fault_set_size_limit(2 * limit);
+	assert_int_equal(append(1, 1000, WAL_REQUEST), 0);
+	expect(PATH, 1, wal.next_seq - 1, SCAN_ZEROS);
+}
+
 static void
 some_filesystems_have_no_reserve(void **state)
 {
@@ -369,6 +401,7 @@ main(void)
 		TEST(a_second_failed_sync_waits_for_the_first),
 		TEST(without_sync_nothing_is_synced),
 		TEST(the_reserve_goes_by_urgency),
+		TEST(the_length_is_limited),
 		TEST(some_filesystems_have_no_reserve),
 		TEST(a_switch_begins_a_segment),
 		TEST(a_switch_may_fail_anywhere),

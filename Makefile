@@ -30,13 +30,17 @@ VARIANT := $(subst $(space),-,$(strip \
 	$(filter-out gcc,$(notdir $(CC))) $(subst $(comma),-,$(SANITIZE))))
 B := $(if $(VARIANT),build/$(VARIANT),build)
 
-bindir := $(PREFIX)/bin
-sbindir := $(PREFIX)/sbin
-libdir := $(PREFIX)/lib
-includedir := $(PREFIX)/include
-mandir := $(PREFIX)/share/man
-completiondir := $(PREFIX)/share/bash-completion/completions
-unitdir := $(PREFIX)/lib/systemd/system
+# By their GNU names; each can be set on the command line, as PREFIX can.
+prefix := $(PREFIX)
+exec_prefix := $(prefix)
+bindir := $(exec_prefix)/bin
+sbindir := $(exec_prefix)/sbin
+libdir := $(exec_prefix)/lib
+includedir := $(prefix)/include
+datarootdir := $(prefix)/share
+mandir := $(datarootdir)/man
+completiondir := $(datarootdir)/bash-completion/completions
+unitdir := $(prefix)/lib/systemd/system
 
 # Flags -----------------------------------------------------------------------
 
@@ -128,14 +132,16 @@ TESTED := $(filter-out %/ctl_main.o $(B)/server/main.o, \
 SOURCES := $(patsubst $(B)/%.o,%.c,$(OBJECTS))
 HEADERS := $(wildcard protocol/*.h storage/*.h client/*.h client/*/*.h \
 	server/*.h server/*/*.h tests/*/*.h)
-SCRIPTS := .ci/run .ci/deps tests/run tests/bench/run tests/examples/worker.sh
+SCRIPTS := .ci/run .ci/deps tests/run tests/bench/run tests/examples/worker.sh \
+	tests/system/run tests/system/trial
 MAN := $(wildcard man/*.[1-9])
 
 PROGRAMS := $(B)/tickd $(B)/tickctl
 LIBRARIES := $(B)/libtick.a $(B)/libtick.so
 
-# A change of flags rebuilds everything, a change of the set of files relinks:
-# both are kept in a file that is rewritten only when it would differ.
+# A change of flags rebuilds everything, a change of the set of files relinks,
+# and one of the places makes anew what names them: all are kept in a file that
+# is rewritten only when it would differ.
 ifneq ($(filter-out clean help deps,$(or $(MAKECMDGOALS),all)),)
 FLAGS_TEXT := $(COMPILE) $(LINK) $(foreach l,\
 	protocol storage client server tests,$(call flags,$(l)))
@@ -145,6 +151,10 @@ $(file >$(B)/flags,$(FLAGS_TEXT))
 endif
 ifneq ($(file <$(B)/sources),$(SOURCES))
 $(file >$(B)/sources,$(SOURCES))
+endif
+PLACES := $(VERSION) $(prefix) $(sbindir) $(libdir) $(includedir)
+ifneq ($(file <$(B)/places),$(PLACES))
+$(file >$(B)/places,$(PLACES))
 endif
 endif
 
@@ -210,16 +220,37 @@ $(FUZZ): %: %.o $(ENGINE) $(B)/tested.a
 # Dependencies ----------------------------------------------------------------
 
 deps: ## Install missing Debian packages
-	@.ci/deps $(sort build $(filter test bench lint fuzz,$(MAKECMDGOALS)))
+	@.ci/deps $(sort build $(filter run test bench lint fuzz,$(MAKECMDGOALS)))
 
-# On a fresh machine the first command installs what it needs.
+# On a fresh machine the first command installs what it needs; another one says
+# what is missing, before the compiler does.
 ifneq ($(filter run test bench lint fuzz,$(MAKECMDGOALS)),)
-$(OBJECTS): | deps
+$(OBJECTS) $(B)/headers: | deps
 endif
+$(OBJECTS): | $(B)/headers
+
+HEADER_http := curl/curl.h
+HEADER_redis := hiredis/hiredis.h
+HEADER_amqp := amqp.h
+NEEDED := ev.h jansson.h zlib.h openssl/ssl.h histedit.h curses.h \
+	$(foreach r,$(filter-out $(WITHOUT),$(OPTIONAL)),$(HEADER_$(r)))
+
+$(B)/headers: $(B)/flags
+	@command -v $(firstword $(CC)) >/dev/null || { \
+		echo "make: there is no $(firstword $(CC)) here:" \
+			"\`make deps\` installs what is missing" >&2; exit 1; }
+	@for h in $(NEEDED); do \
+		echo "#include <$$h>" | $(CC) -E $(CPPFLAGS) $(CFLAGS) - \
+			>/dev/null 2>&1 || missing="$$missing $$h"; \
+	done; \
+	[ -z "$$missing" ] || { echo "make: these headers are not here:$$missing" \
+		>&2; echo "make: \`make deps\` installs what is missing" >&2; \
+		exit 1; }
+	@touch $@
 
 # Running and testing ---------------------------------------------------------
 
-run: $(B)/tickd | deps ## Build and start the server; its data is in run/
+run: all | deps ## Build, and start the server; its data is in run/
 	@mkdir -p run
 	@cd run && exec ../$(B)/tickd $(ARGS)
 
@@ -288,9 +319,20 @@ INSTALLED := $(sbindir)/tickd $(bindir)/tickctl $(includedir)/tick.h \
 	$(libdir)/pkgconfig/tick.pc $(unitdir)/tickd.service \
 	$(completiondir)/tickctl
 
-$(B)/%: %.in $(B)/flags
+# Folders that have become empty are removed, up to DESTDIR or prefix; those that
+# every system has stay.
+ALL_INSTALLED := $(addprefix $(DESTDIR),$(INSTALLED)) \
+	$(foreach m,$(MAN),$(call man_path,$(m)))
+KEPT := $(or $(DESTDIR),/) $(if $(DESTDIR),,$(foreach d,/usr /usr/local,$(d) \
+	$(addprefix $(d)/,bin sbin lib include share share/man)) /opt /home /root)
+
+# A library that has come or gone, where programs will look for it.
+ldconfig = $(if $(DESTDIR),,@[ "$$(id -u)" -ne 0 ] || \
+	PATH=$$PATH:/sbin:/usr/sbin ldconfig)
+
+$(B)/%: %.in $(B)/places
 	@mkdir -p $(@D)
-	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@prefix@|$(PREFIX)|g' \
+	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@prefix@|$(prefix)|g' \
 		-e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(includedir)|g' \
 		-e 's|@version@|$(VERSION)|g' $< >$@
 
@@ -308,10 +350,18 @@ install: all $(B)/server/tickd.service $(B)/client/tick.pc ## Honours DESTDIR an
 	$(B)/tickctl completion bash >$(B)/tickctl.bash
 	install -D -m 644 $(B)/tickctl.bash $(DESTDIR)$(completiondir)/tickctl
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
+	$(ldconfig)
 
 uninstall: ## Remove what install put there
-	rm -f $(addprefix $(DESTDIR),$(INSTALLED)) \
-		$(foreach m,$(MAN),$(call man_path,$(m)))
+	rm -f $(ALL_INSTALLED)
+	@for dir in $(sort $(patsubst %/,%,$(dir $(ALL_INSTALLED)))); do \
+		while case $$dir in \
+			$(subst $(space),|,$(strip $(KEPT)))) false ;; \
+			$(or $(DESTDIR),$(prefix))*) rmdir "$$dir" 2>/dev/null ;; \
+			*) false ;; \
+		esac; do dir=$${dir%/*}; done; \
+	done
+	$(ldconfig)
 
 # Housekeeping ----------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 #include "header.h"
 
-#include <fcntl.h>
 #include <string.h>
 
+#include "files.h"
 #include "os.h"
 
 #define MAGIC_LEN ((size_t)8)
@@ -40,23 +40,15 @@ mend(struct header *h, unsigned char bytes[LOG_HEADER_LEN])
 }
 
 static ssize_t
-read_bytes(const char *path, unsigned char bytes[LOG_HEADER_LEN], off_t *size,
+read_bytes(int fd, unsigned char bytes[LOG_HEADER_LEN], off_t *size,
     struct err *e)
 {
-	int fd = os->open(path, O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = os_read_full(fd, bytes, LOG_HEADER_LEN, 0);
 	struct stat st;
-	ssize_t n;
 
-	if (fd == -1)
-		return err_sys(e, ERR_STORAGE, "open");
-	n = os_read_full(fd, bytes, LOG_HEADER_LEN, 0);
-	if (n == -1 || os->fstat(fd, &st) == -1) {
-		(void)err_sys(e, ERR_STORAGE, "read");
-		n = -1;
-	} else {
-		*size = st.st_size;
-	}
-	(void)os->close(fd); /* only read */
+	if (n == -1 || os->fstat(fd, &st) == -1)
+		return err_sys(e, ERR_STORAGE, "read");
+	*size = st.st_size;
 	return n;
 }
 
@@ -79,13 +71,13 @@ stranger(struct err *e)
 }
 
 int
-header_read(struct header *h, const char *path, struct err *e)
+header_read_fd(struct header *h, int fd, struct err *e)
 {
 	unsigned char bytes[LOG_HEADER_LEN] = { 0 };
 	ssize_t n;
 
 	memset(h, 0, sizeof(*h));
-	if ((n = read_bytes(path, bytes, &h->size, e)) == -1)
+	if ((n = read_bytes(fd, bytes, &h->size, e)) == -1)
 		return -1;
 	h->kind = HEADER_NONE;
 	if (n < (ssize_t)LOG_HEADER_LEN)
@@ -98,6 +90,19 @@ header_read(struct header *h, const char *path, struct err *e)
 	if (!may_become(bytes, MAGIC_LEN))
 		return stranger(e);
 	return decode(h, bytes, e); /* fails again: the message is wanted */
+}
+
+int
+header_read(struct header *h, const char *path, struct err *e)
+{
+	int fd = files_open_one(path, e);
+	int rc;
+
+	if (fd == -1)
+		return -1;
+	rc = header_read_fd(h, fd, e);
+	(void)os->close(fd); /* only read */
+	return rc;
 }
 
 const unsigned char *

@@ -26,9 +26,11 @@ struct header {
 /*
  * Read the header of the file. One wrong bit is found by trying them all: the
  * header is right again, and mended tells. 0; or -1 with ERR_INVALID (neither
- * a log nor an image, or damaged beyond that) or ERR_STORAGE.
+ * a log nor an image, or damaged beyond that), ERR_NOT_FOUND or ERR_STORAGE.
  */
 int header_read(struct header *h, const char *path, struct err *e);
+/* Of an open file; where it stands in it does not matter. */
+int header_read_fd(struct header *h, int fd, struct err *e);
 
 /* The id of the log that it belongs to. */
 const unsigned char *header_log_id(const struct header *h);

@@ -1,13 +1,13 @@
 #include "image.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
 #include "crc.h"
+#include "files.h"
 #include "le.h"
 #include "os.h"
 
@@ -387,20 +387,25 @@ image_open(const char *path, struct err *e)
 struct image_reader *
 image_open_as(const char *path, const struct image_header *h, struct err *e)
 {
+	int fd = files_open_one(path, e);
+
+	return fd == -1 ? NULL : image_open_fd(fd, h, e);
+}
+
+struct image_reader *
+image_open_fd(int fd, const struct image_header *h, struct err *e)
+{
 	unsigned char header[HEADER_LEN];
 	struct image_reader *r = calloc(1, sizeof(*r));
 	ssize_t n;
 
 	if (r == NULL) {
+		(void)os->close(fd); /* only read */
 		(void)err_nomem(e);
 		return NULL;
 	}
+	r->fd = fd;
 	r->next = HEADER_LEN;
-	if ((r->fd = os->open(path, O_RDONLY | O_CLOEXEC, 0)) == -1) {
-		(void)err_sys(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_STORAGE,
-		    "open");
-		goto fail;
-	}
 	if ((n = os_read_full(r->fd, header, sizeof(header), 0)) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "read");
 		goto fail;
@@ -449,8 +454,7 @@ image_close(struct image_reader *r)
 {
 	if (r == NULL)
 		return;
-	if (r->fd != -1)
-		(void)os->close(r->fd); /* only read */
+	(void)os->close(r->fd); /* only read */
 	free(r->stored);
 	free(r->raw);
 	free(r);

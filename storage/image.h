@@ -125,6 +125,10 @@ struct image_reader *image_open(const char *path, struct err *e);
  * has in its place. */
 struct image_reader *image_open_as(const char *path,
     const struct image_header *h, struct err *e);
+/* As image_open_as of an open file, which is closed with the reader, or on
+ * failure. h may be NULL. */
+struct image_reader *image_open_fd(int fd, const struct image_header *h,
+    struct err *e);
 const struct image_header *image_header(const struct image_reader *r);
 /* 1 and an entry; 0 at the end; -1 with *e as above, naming the offset. */
 int image_next(struct image_reader *r, struct image_entry *entry,

@@ -6,10 +6,10 @@
  */
 #include "scan.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "files.h"
 #include "os.h"
 
 #define WINDOW_BYTES ((size_t)1 << 20)
@@ -25,17 +25,29 @@ int
 scan_open_as(struct scan *s, const char *path, const struct log_header *h,
     struct err *e)
 {
+	int fd = files_open_one(path, e);
+	struct err why;
+
+	if (fd != -1)
+		return scan_open_fd(s, fd, h, e);
+	memset(s, 0, sizeof(*s));
+	s->fd = -1;
+	why = *e;
+	return err_set(e, ERR_STORAGE, "%s: %s", path, why.msg);
+}
+
+int
+scan_open_fd(struct scan *s, int fd, const struct log_header *h, struct err *e)
+{
 	unsigned char header[LOG_HEADER_LEN];
 	struct stat st;
 	ssize_t n;
 
 	memset(s, 0, sizeof(*s));
-	s->fd = os->open(path, O_RDONLY | O_CLOEXEC, 0);
-	if (s->fd == -1)
-		return err_sys(e, ERR_STORAGE, "open %s", path);
+	s->fd = fd;
 	if (os->fstat(s->fd, &st) == -1 ||
 	    (n = os_read_full(s->fd, header, sizeof(header), 0)) == -1) {
-		(void)err_sys(e, ERR_STORAGE, "read %s", path);
+		(void)err_sys(e, ERR_STORAGE, "read");
 		goto fail;
 	}
 	if ((size_t)n < sizeof(header)) {

@@ -48,6 +48,10 @@ int scan_open(struct scan *s, const char *path, struct err *e);
  * in its place. */
 int scan_open_as(struct scan *s, const char *path, const struct log_header *h,
     struct err *e);
+/* As scan_open_as of an open file, which is closed with the scan, or on
+ * failure. h may be NULL. */
+int scan_open_fd(struct scan *s, int fd, const struct log_header *h,
+    struct err *e);
 void scan_close(struct scan *s);
 
 /*

@@ -14,6 +14,8 @@
  *  W3  A suspect file is never written or synced again.
  *  W4  While the log is unsettled nothing is appended: after a power cut the
  *      file might still have the name of one before, or be gone.
+ *  W5  Nothing is appended to a file that may be found as `<path>.old` beside
+ *      a `<path>.new`: the new one says where the old one's records end.
  */
 #include "wal.h"
 
@@ -96,6 +98,13 @@ int
 wal_create(struct wal *w, const char *path, const struct log_header *h,
     bool sync, struct err *e)
 {
+	return wal_replace(w, path, NULL, h, sync, e);
+}
+
+int
+wal_replace(struct wal *w, const char *path, const char *aside,
+    const struct log_header *h, bool sync, struct err *e)
+{
 	char temporary[PATH_MAX];
 
 	if (path_with(path, ".new", temporary, e) == -1 ||
@@ -103,7 +112,8 @@ wal_create(struct wal *w, const char *path, const struct log_header *h,
 		return -1;
 	if ((w->fd = create_file(temporary, h, e)) == -1)
 		goto free_path;
-	if (os->rename(temporary, path) == -1 || os_sync_folder(path) == -1) {
+	if ((aside != NULL && os->rename(path, aside) == -1) ||
+	    os->rename(temporary, path) == -1 || os_sync_folder(path) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "create %s", path);
 		goto close_fd;
 	}
@@ -401,8 +411,13 @@ wal_switch(struct wal *w, struct err *e)
 	}
 	if (os->rename(temporary, w->path) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "rename %s", temporary);
-		(void)os->rename(old, w->path); /* recovery copes if not */
-		goto close_fd;
+		if (os->rename(old, w->path) == 0) {
+			w->unsettled = true; /* W5 */
+			goto close_fd;
+		}
+		w->suspect = true; /* W5 */
+		(void)os->close(fd);
+		return -1;
 	}
 	(void)os->close(w->fd); /* full, or given up: never used again */
 	close_lock(w);

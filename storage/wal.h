@@ -59,6 +59,10 @@ struct wal {
  */
 int wal_create(struct wal *w, const char *path, const struct log_header *h,
     bool sync, struct err *e);
+/* As wal_create; what stands at path gets the name aside. NULL: nothing
+ * does. */
+int wal_replace(struct wal *w, const char *path, const char *aside,
+    const struct log_header *h, bool sync, struct err *e);
 
 /* Go on in an existing file: everything up to `end` is valid, the next record
  * gets next_seq; what stands behind `end` is cut off. 0 or -1. */

@@ -17,8 +17,9 @@ static const struct option long_options[] = {
 
 const char options_help[] =
     "usage: tickd [-n] [-c FILE] [--set SECTION.KEY=VALUE]...\n"
-    "       tickd dump [--format text|json] [--all | --compact] [--follow] "
-    "FILE...\n"
+    "       tickd dump [--format text|json] [--ended] [--compact | --changes "
+    "| --all]\n"
+    "                  [--follow] FILE...\n"
     "       tickd check [--repair] FILE...\n"
     "       tickd --sample | --version | --help\n"
     "\n"
@@ -32,7 +33,7 @@ const char options_help[] =
     "      --version            print the version\n"
     "  -h, --help               print this text\n"
     "\n"
-    "  dump FILE...             print the jobs and rules of a logfile\n"
+    "  dump FILE...             print what a logfile has to do: rules, jobs\n"
     "  check FILE...            check a logfile, with --repair mend it\n"
     "\n"
     "Every key can also be set as TICKD_SECTION_KEY in the environment.\n"

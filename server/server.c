@@ -492,6 +492,18 @@ on_recovery_progress(void *arg, uint64_t records)
 	beat_recovering(records);
 }
 
+/* What to do about a log that is damaged. */
+static void
+name_check(const char *path, struct err *e)
+{
+	struct err why = *e;
+
+	/* The path twice may be too much for one message. */
+	why.msg[ERR_MSG_MAX / 2] = '\0';
+	(void)err_set(e, why.code,
+	    "%s; to see what can be kept: tickd check %s", why.msg, path);
+}
+
 static int
 open_store(struct server *s, struct err *e)
 {
@@ -514,8 +526,10 @@ open_store(struct server *s, struct err *e)
 		report_recovery(s);
 		return 0;
 	}
-	if (fault == STORE_DAMAGED)
+	if (fault == STORE_DAMAGED) {
+		name_check(c->database_logfile_path, e);
 		return fail(s, EXIT_DAMAGED);
+	}
 	return fail(s, fault == STORE_LOCKED ? EXIT_LOCKED : EXIT_RUNTIME);
 }
 

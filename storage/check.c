@@ -4,7 +4,7 @@
  */
 #include "check.h"
 
-#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #include "header.h"
@@ -26,6 +26,8 @@ struct subject {
 	struct buf *out;
 	bool damaged;
 	bool misplaced;	   /* what should be in front of it is missing */
+	bool keeps_behind; /* records behind the damage */
+	uint64_t limit;	   /* records from it on are superseded */
 	off_t size;	   /* of the file */
 	off_t end;	   /* of a log: how far it is valid */
 	uint64_t next_seq; /* the number after its last valid record */
@@ -101,7 +103,7 @@ put_tally(struct buf *out, const struct tally *t)
 	buf_add_byte(out, ')');
 }
 
-/* Say what can be found behind the damage, all of which a repair drops. */
+/* Say what can be found behind the damage, all of which a repair takes out. */
 static int
 report_behind(struct subject *s, struct scan *scan, struct err *e)
 {
@@ -111,6 +113,8 @@ report_behind(struct subject *s, struct scan *scan, struct err *e)
 	int rc;
 
 	while ((rc = scan_behind(scan, &r, e)) == 1) {
+		if (r.seq >= s->limit)
+			continue;
 		count(&t, &r);
 		if (t.n > NAMED_MAX)
 			continue;
@@ -125,6 +129,7 @@ report_behind(struct subject *s, struct scan *scan, struct err *e)
 	buf_add_str(s->out, t.n > NAMED_MAX ? ", ...\n" : "\n");
 	if (names.failed)
 		s->out->failed = true;
+	s->keeps_behind = t.n > 0;
 	buf_free(&names);
 	return rc;
 }
@@ -178,13 +183,15 @@ check_place(struct subject *s, const struct check *c)
 
 /* Read all valid records. */
 static enum scan_result
-read_records(struct scan *scan, struct tally *t, struct err *e)
+read_records(struct scan *scan, uint64_t limit, struct tally *t, struct err *e)
 {
 	enum scan_result result;
 	struct record r;
 	struct err why;
 
 	while ((result = scan_next(scan, &r, e)) == SCAN_RECORD) {
+		if (r.seq >= limit)
+			return SCAN_END;
 		if (verify_record(&r, &why) == -1) {
 			(void)err_set(e, ERR_INVALID,
 			    "damaged at offset %lld: record %llu: %s",
@@ -198,7 +205,7 @@ read_records(struct scan *scan, struct tally *t, struct err *e)
 }
 
 static int
-check_log(struct subject *s, const struct check *c, struct err *e)
+check_segment(struct subject *s, const struct check *c, struct err *e)
 {
 	struct tally t = { 0 };
 	enum scan_result end;
@@ -207,7 +214,7 @@ check_log(struct subject *s, const struct check *c, struct err *e)
 
 	if (scan_open_as(&scan, s->path, &s->header.log, e) != 0)
 		return -1;
-	end = read_records(&scan, &t, e);
+	end = read_records(&scan, s->limit, &t, e);
 	s->end = scan.at;
 	s->size = scan.size;
 	s->next_seq = s->header.log.first_seq + t.n;
@@ -400,13 +407,77 @@ check_header(struct subject *s, struct err *e)
 	return 0;
 }
 
+/* What takes no harm from a shell; all else goes between single quotes. */
+static bool
+is_harmless(const char *word)
+{
+	return *word != '\0' && *word != '-' &&
+	    strspn(word,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789/._-+,:@") == strlen(word);
+}
+
+static void
+put_shell_word(struct buf *out, const char *word)
+{
+	if (is_harmless(word)) {
+		buf_add_str(out, word);
+		return;
+	}
+	/* With a folder in front of it, it is no option. */
+	buf_add_str(out, *word == '-' ? "./'" : "'");
+	for (; *word != '\0'; word++) {
+		if (*word == '\'')
+			buf_add_str(out, "'\\''");
+		else
+			buf_add_byte(out, *word);
+	}
+	buf_add_byte(out, '\'');
+}
+
+void
+check_put_takeover(struct buf *out, const char *of, const char *path)
+{
+	buf_addf(out, "%s: look at them: tickd dump --all ", of);
+	put_shell_word(out, path);
+	buf_addf(out,
+	    "\n%s: take them over, once the server runs: "
+	    "tickd dump --changes ",
+	    of);
+	put_shell_word(out, path);
+	buf_add_str(out, " | sed 's/^/1 /' | nc -N localhost 5678\n");
+}
+
+/* Put what can be read behind the damage into a log of its own. */
+static int
+keep_behind(struct subject *s, struct err *e)
+{
+	char behind[PATH_MAX];
+	uint64_t n;
+
+	if (repair_keep_behind(s->path, &s->header, s->end, s->next_seq,
+		s->limit, behind, &n, e) == -1)
+		return -1;
+	if (n == 0)
+		return 0;
+	line(s);
+	put_count(s->out, n, "record", "records");
+	buf_addf(s->out, " from behind the damage kept in %s\n", behind);
+	check_put_takeover(s->out, s->path, behind);
+	return 0;
+}
+
 /* Put what is left in the place of the damaged file. */
 static enum check_result
 mend(struct subject *s, struct err *e)
 {
-	int rc = s->misplaced ? repair_set_aside(s->path, e)
-			      : repair(s->path, &s->header, s->end, e);
+	int rc;
 
+	if (repair_name_is_free(s->path, e) == -1 ||
+	    (s->keeps_behind && !s->misplaced && keep_behind(s, e) == -1))
+		return CHECK_DAMAGED;
+	rc = s->misplaced ? repair_set_aside(s->path, e)
+			  : repair(s->path, &s->header, s->end, e);
 	if (rc == -1)
 		return CHECK_DAMAGED;
 	line(s);
@@ -454,7 +525,7 @@ check_and_mend(struct check *c, struct subject *s, struct err *e)
 		    (long long)s->header.size);
 		return CHECK_FINE;
 	}
-	rc = s->header.kind == HEADER_LOG ? check_log(s, c, e)
+	rc = s->header.kind == HEADER_LOG ? check_segment(s, c, e)
 					  : check_image(s, e);
 	if (rc == -1)
 		return CHECK_FAILED;
@@ -462,23 +533,27 @@ check_and_mend(struct check *c, struct subject *s, struct err *e)
 	e->msg[0] = '\0';
 	if (s->damaged)
 		return c->repair ? mend(s, e) : CHECK_DAMAGED;
-	line(s);
-	buf_add_str(s->out, "ok\n");
+	if (!c->no_verdict) {
+		line(s);
+		buf_add_str(s->out, "ok\n");
+	}
 	return CHECK_FINE;
 }
 
 enum check_result
 check_file(struct check *c, const char *path, struct buf *out, struct err *e)
 {
-	struct subject s = { .path = path, .out = out };
+	struct subject s = { .path = path,
+		.out = out,
+		.limit = c->limit == 0 ? UINT64_MAX : c->limit };
 	enum check_result result;
 	struct log_lock lock;
 
 	e->msg[0] = '\0';
-	if (c->repair && repair_lock(&lock, path, e) == -1)
+	if (c->repair && !c->locked && repair_lock(&lock, path, e) == -1)
 		return e->code == ERR_CONFLICT ? CHECK_LOCKED : CHECK_FAILED;
 	result = check_and_mend(c, &s, e);
-	if (c->repair)
+	if (c->repair && !c->locked)
 		log_lock_drop(&lock);
 	return result;
 }

@@ -9,7 +9,6 @@
 #include "dump.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 
 #include "buf.h"
 #include "compact.h"
+#include "files.h"
 #include "header.h"
 #include "image.h"
 #include "os.h"
@@ -59,8 +59,11 @@ dump_new(const struct dump_options *o, struct err *e)
 	d->options = *o;
 	d->print = (struct print){ .json = o->json,
 		.all = o->all,
+		.ended = o->ended,
+		.settings = !o->entries,
 		.outcome = o->outcome };
-	if (o->compact && (d->compact = compact_new(e)) == NULL) {
+	if ((o->compact || o->changes) &&
+	    (d->compact = compact_new(e)) == NULL) {
 		free(d);
 		return NULL;
 	}
@@ -152,6 +155,8 @@ enter_log(struct dump *d, const unsigned char *log_id)
 static int
 put_record(struct dump *d, const struct record *r, struct err *e)
 {
+	if (d->options.changes)
+		print_removal(&d->out, &d->print, r);
 	if (d->compact != NULL)
 		return compact_record(d->compact, r, e);
 	if (print_record(&d->out, &d->print, r))
@@ -197,17 +202,17 @@ limit_of(const char *next_path, const unsigned char *log_id)
 	return h.log.first_seq;
 }
 
+/* fd is closed. */
 static enum dump_result
-dump_segment(struct dump *d, const char *path, const struct header *h,
-    const char *next_path, struct err *e)
+dump_segment(struct dump *d, int fd, const struct header *h, uint64_t limit_seq,
+    struct err *e)
 {
-	uint64_t limit_seq = limit_of(next_path, h->log.log_id);
 	enum dump_result written = DUMP_DONE;
 	enum scan_result result = SCAN_RECORD;
 	struct scan s;
 	struct record r;
 
-	if (scan_open_as(&s, path, &h->log, e) != 0)
+	if (scan_open_fd(&s, fd, &h->log, e) != 0)
 		return DUMP_FAILED;
 	enter_log(d, h->log.log_id);
 	while (written == DUMP_DONE && result == SCAN_RECORD) {
@@ -225,11 +230,11 @@ dump_segment(struct dump *d, const char *path, const struct header *h,
 	return DUMP_DONE;
 }
 
+/* fd is closed. */
 static enum dump_result
-dump_image(struct dump *d, const char *path, const struct header *h,
-    struct err *e)
+dump_image(struct dump *d, int fd, const struct header *h, struct err *e)
 {
-	struct image_reader *r = image_open_as(path, &h->image, e);
+	struct image_reader *r = image_open_fd(fd, &h->image, e);
 	enum dump_result result = DUMP_DONE;
 	struct image_entry entry;
 	int rc = 0;
@@ -264,27 +269,167 @@ dump_image(struct dump *d, const char *path, const struct header *h,
 	return rc == -1 ? DUMP_FAILED : result;
 }
 
-enum dump_result
-dump_file(struct dump *d, const char *path, const char *next_path,
+/* Print an open file, and close it. */
+static enum dump_result
+dump_open(struct dump *d, int fd, const struct header *h, uint64_t limit_seq,
     struct err *e)
 {
 	enum dump_result result = DUMP_DONE;
-	struct header h;
 
 	e->msg[0] = '\0';
-	if (header_read(&h, path, e) == -1)
-		return DUMP_FAILED;
-	if (h.kind == HEADER_LOG)
-		result = dump_segment(d, path, &h, next_path, e);
-	else if (h.kind == HEADER_IMAGE)
-		result = dump_image(d, path, &h, e);
-	else
+	if (h->kind == HEADER_LOG) {
+		result = dump_segment(d, fd, h, limit_seq, e);
+	} else if (h->kind == HEADER_IMAGE) {
+		result = dump_image(d, fd, h, e);
+	} else {
+		(void)os->close(fd); /* only read */
 		(void)err_set(e, ERR_INVALID, "no header: nothing is in it");
-	if (h.mended && result == DUMP_DONE) {
+	}
+	if (h->mended && result == DUMP_DONE) {
 		(void)err_set(e, ERR_INVALID, "damaged header");
 		result = DUMP_FAILED;
 	}
 	return end_file(d, result, e);
+}
+
+enum dump_result
+dump_file(struct dump *d, const char *path, const char *next_path,
+    struct err *e)
+{
+	int fd = files_open_one(path, e);
+	struct header h;
+
+	if (fd == -1)
+		return DUMP_FAILED;
+	if (header_read_fd(&h, fd, e) == -1) {
+		(void)os->close(fd); /* only read */
+		return DUMP_FAILED;
+	}
+	return dump_open(d, fd, &h,
+	    h.kind == HEADER_LOG ? limit_of(next_path, h.log.log_id)
+				 : UINT64_MAX,
+	    e);
+}
+
+/* --- the files of a log --- */
+
+/* The latest file that is there and can be read; PART_COUNT for none. */
+static enum log_part
+latest(const struct log_files *f)
+{
+	for (enum log_part part = PART_NEW; part-- > PART_BASE;)
+		if (files_is_there(f, part) && !f->file[part].unknown &&
+		    f->file[part].header.kind != HEADER_NONE)
+			return part;
+	return PART_COUNT;
+}
+
+static bool
+is_segment(const struct log_file *file)
+{
+	return file->fd != -1 && !file->unknown &&
+	    file->header.kind == HEADER_LOG;
+}
+
+/* Whether the file has its place behind those before it. */
+static int
+check_place(const struct dump *d, const struct log_files *f, enum log_part part,
+    struct err *e)
+{
+	const struct header *h = &f->file[part].header;
+	const struct header *last = &f->file[latest(f)].header;
+
+	if (memcmp(header_log_id(h), header_log_id(last), LOG_ID_LEN) != 0)
+		return err_set(e, ERR_INVALID,
+		    "belongs to another log than %s: not printed",
+		    f->file[latest(f)].path);
+	if (h->kind == HEADER_IMAGE && d->next_seq != 0 &&
+	    same_log(d, header_log_id(h)))
+		return err_set(e, ERR_INVALID,
+		    "an image, where a segment of the log should be: not "
+		    "printed");
+	return 0;
+}
+
+/* What the file does not say by itself. */
+static void
+note_gap(const struct header *h, enum dump_result *result, uint64_t next_seq,
+    struct err *e)
+{
+	if (*result != DUMP_DONE || h->kind != HEADER_LOG || next_seq == 0 ||
+	    h->log.first_seq <= next_seq)
+		return;
+	*result = DUMP_FAILED;
+	(void)err_set(e, ERR_INVALID,
+	    "begins with record %llu, but record %llu is in no file beside it",
+	    (unsigned long long)h->log.first_seq, (unsigned long long)next_seq);
+}
+
+static enum dump_result
+dump_part(struct dump *d, struct log_files *f, enum log_part part,
+    struct err *e)
+{
+	const struct log_file *file = &f->file[part];
+	const struct log_file *active = &f->file[PART_ACTIVE];
+	uint64_t limit = UINT64_MAX, next_seq;
+	enum dump_result result;
+
+	if (file->unknown) {
+		*e = file->why;
+		return DUMP_FAILED;
+	}
+	if (file->header.kind == HEADER_NONE) {
+		(void)err_set(e, ERR_INVALID, "no header: nothing is in it");
+		return DUMP_DONE;
+	}
+	if (check_place(d, f, part, e) == -1)
+		return DUMP_FAILED;
+	if (part == PART_OLD && is_segment(active))
+		limit = active->header.log.first_seq;
+	next_seq = same_log(d, header_log_id(&file->header)) ? d->next_seq : 1;
+	result = dump_open(d, files_take(f, part), &file->header, limit, e);
+	note_gap(&file->header, &result, next_seq, e);
+	return result;
+}
+
+enum dump_result
+dump_log(struct dump *d, const char *path, bool follow, dump_note_cb *note)
+{
+	enum dump_result worst = DUMP_DONE, result;
+	struct log_files f;
+	struct err e;
+
+	if (files_open(&f, path, &e) == -1) {
+		note(NULL, &e);
+		return DUMP_FAILED;
+	}
+	if (!files_is_there(&f, PART_BASE) && !files_is_there(&f, PART_OLD) &&
+	    !files_is_there(&f, PART_ACTIVE)) {
+		(void)err_set(&e, ERR_STORAGE,
+		    "open: No such file or directory");
+		note(path, &e);
+		worst = DUMP_FAILED;
+	}
+	for (enum log_part part = PART_BASE; part <= PART_ACTIVE; part++) {
+		if (!files_is_there(&f, part) ||
+		    (follow && part == PART_ACTIVE))
+			continue;
+		result = dump_part(d, &f, part, &e);
+		if (result == DUMP_CLOSED) {
+			worst = result;
+			break;
+		}
+		note(f.file[part].path, &e);
+		if (result == DUMP_FAILED)
+			worst = result;
+	}
+	files_close(&f);
+	if (!follow || worst == DUMP_CLOSED)
+		return worst;
+	result = dump_follow(d, path, &e);
+	if (result != DUMP_CLOSED)
+		note(path, &e);
+	return result == DUMP_DONE ? worst : result;
 }
 
 enum dump_result
@@ -368,8 +513,8 @@ begin_segment(struct dump *d, const char *path, const struct header *h,
 static bool
 has_successor(struct dump *d, const char *path, struct header *h)
 {
-	int fd = os->open(path, O_RDONLY | O_CLOEXEC, 0);
 	struct err ignored;
+	int fd = files_open_one(path, &ignored);
 	struct stat mine, named;
 	bool other;
 

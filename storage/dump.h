@@ -16,6 +16,10 @@ struct dump_options {
 	bool json;
 	bool all;     /* every record, not only those of SET and REMOVE */
 	bool compact; /* instead: what is left of each identifier at the end */
+	bool ended;   /* with compact: jobs that have ended too */
+	bool entries; /* with compact: entries that no request sets too */
+	bool changes; /* compact, behind a removal of all that was removed or
+		       * has ended: for a log that is no whole */
 	const char *(*outcome)(unsigned outcome); /* see print.h */
 	const atomic_bool *stop;		  /* ends dump_follow */
 };
@@ -38,6 +42,16 @@ void dump_free(struct dump *d); /* NULL is allowed */
  */
 enum dump_result dump_file(struct dump *d, const char *path,
     const char *next_path, struct err *e);
+
+/*
+ * Print the files of the log at path, those that are there, as dump_file does;
+ * with follow, go on with the log as dump_follow does. What there is to tell
+ * goes to note, with the file it is about (NULL: the message says that), also
+ * when its message is "".
+ */
+typedef void dump_note_cb(const char *path, const struct err *e);
+enum dump_result dump_log(struct dump *d, const char *path, bool follow,
+    dump_note_cb *note);
 
 /*
  * Print a log and go on as it grows, also in the segments that take its name.

@@ -102,14 +102,13 @@ open_part(struct log_file *f, struct err *e)
 	return 0;
 }
 
-/* A name that a server or a compression will need. */
 static int
-look_at_name(const char *path, const char *suffix, struct err *e)
+look_at_lock(const char *path, struct err *e)
 {
 	char name[PATH_MAX];
 	int fd;
 
-	if (name_path(name, path, suffix, e) == -1)
+	if (name_path(name, path, ".lock", e) == -1)
 		return -1;
 	if ((fd = files_open_one(name, e)) == -1)
 		return e->code == ERR_NOT_FOUND ? 0 : fail(name, e);
@@ -137,8 +136,7 @@ files_open(struct log_files *f, const char *path, struct err *e)
 		    open_part(file, e) == -1)
 			goto fail;
 	}
-	if (look_at_name(path, ".base.tmp", e) == 0 &&
-	    look_at_name(path, ".lock", e) == 0)
+	if (look_at_lock(path, e) == 0)
 		return 0;
 fail:
 	files_close(f);
@@ -168,34 +166,6 @@ bool
 files_is_there(const struct log_files *f, enum log_part part)
 {
 	return f->file[part].fd != -1;
-}
-
-static bool
-is_same(const struct log_file *file)
-{
-	struct stat mine, named;
-	struct err ignored;
-	int fd = files_open_one(file->path, &ignored);
-	bool same;
-
-	if (fd == -1 || file->fd == -1) {
-		if (fd != -1)
-			(void)os->close(fd); /* only looked at */
-		return fd == file->fd;
-	}
-	same = os->fstat(fd, &named) == 0 && os->fstat(file->fd, &mine) == 0 &&
-	    named.st_dev == mine.st_dev && named.st_ino == mine.st_ino;
-	(void)os->close(fd); /* only looked at */
-	return same;
-}
-
-bool
-files_unchanged(const struct log_files *f)
-{
-	for (size_t i = 0; i < PART_NEW; i++)
-		if (!is_same(&f->file[i]))
-			return false;
-	return true;
 }
 
 int

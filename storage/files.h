@@ -38,7 +38,7 @@ int files_open_one(const char *path, struct err *e);
 /*
  * Open those that are there, the latest first: so they belong together even
  * while a server goes on in a new segment. 0, or -1 with ERR_STORAGE and
- * nothing open. A name that the log uses only at times is looked at too.
+ * nothing open. The lock must be a file too.
  */
 int files_open(struct log_files *f, const char *path, struct err *e);
 void files_close(struct log_files *f);
@@ -47,9 +47,6 @@ void files_close(struct log_files *f);
 int files_take(struct log_files *f, enum log_part part);
 
 bool files_is_there(const struct log_files *f, enum log_part part);
-
-/* Whether the names still stand for the files that are open. */
-bool files_unchanged(const struct log_files *f);
 
 /* The length of the log's path in that of its file: without `.old` or
  * `.base`. */

@@ -565,7 +565,8 @@ void
 print_entry_left(struct buf *out, const struct print *p,
     const struct record_entry *entry)
 {
-	if (p->json || entry_kind_command(entry->kind) != NULL)
+	if ((p->json && !p->settings) ||
+	    entry_kind_command(entry->kind) != NULL)
 		put_entry(out, p, RECORD_ENTRY_SET, 0, entry);
 }
 
@@ -618,6 +619,40 @@ print_record(struct buf *out, const struct print *p, const struct record *r)
 	default:
 		return false;
 	}
+}
+
+static void
+print_end(struct buf *out, const struct print *p, const struct record_run *run)
+{
+	if (run->flags & (RECORD_FINISH_ORPHAN | RECORD_FINISH_RETRY) ||
+	    run->next_due_ns != 0)
+		return;
+	if (p->json) {
+		json_begin(out, RECORD_JOB_REMOVE, 0, run->job);
+		json_end(out);
+	} else {
+		text_begin(out, p, 0, "REMOVE", run->job);
+		buf_add_byte(out, '\n');
+	}
+}
+
+void
+print_removal(struct buf *out, const struct print *p, const struct record *r)
+{
+	struct record_entry entry;
+	struct record_run run;
+	struct err ignored;
+
+	if (r->type == RECORD_JOB_REMOVE || r->type == RECORD_RULE_REMOVE ||
+	    r->type == RECORD_RULE_PAUSE)
+		(void)print_record(out, p, r);
+	else if (r->type == RECORD_JOB_FINISH &&
+	    record_get_run(r->type, r->payload, &run))
+		print_end(out, p, &run);
+	else if (r->type == RECORD_ENTRY_REMOVE &&
+	    record_get_entry(r->type, r->payload, &entry, &ignored) == 0 &&
+	    entry_kind_command(entry.kind) != NULL)
+		put_entry(out, p, r->type, 0, &entry);
 }
 
 /* The runs of a job's history, the oldest first. */

@@ -19,6 +19,9 @@ struct print {
 	/* Runs and entries too; and in text every line begins with the number
 	 * of its record, `-` for what comes from an image. */
 	bool all;
+	/* Of what stands: jobs that have ended too, and of the entries only
+	 * those that a request sets. */
+	bool ended, settings;
 	/* The word for a run's outcome; NULL: unknown. */
 	const char *(*outcome)(unsigned outcome);
 };
@@ -26,6 +29,11 @@ struct print {
 /* Append the record, or nothing when it is not wanted. False: its content
  * makes no sense, and nothing was appended. */
 bool print_record(struct buf *out, const struct print *p,
+    const struct record *r);
+
+/* Append the record if something is gone by it: removed, or a job that has
+ * ended. As a request that removes it. */
+void print_removal(struct buf *out, const struct print *p,
     const struct record *r);
 
 /* A rule, job or entry of an image as the records that would lead to it. False

@@ -25,6 +25,7 @@ struct look {
 	struct store_recovery *out;
 	struct recover_found *found;
 	struct log_files files;
+	bool is_cut_short; /* the active segment has not even a header */
 };
 
 static const struct header *
@@ -108,12 +109,11 @@ static int
 check_active(struct look *l, struct err *e)
 {
 	const struct log_file *f = &l->files.file[PART_ACTIVE];
-	bool alone = !files_is_there(&l->files, PART_BASE) &&
-	    !files_is_there(&l->files, PART_OLD);
 
 	if (f->fd == -1)
 		return 0;
-	if (alone && !f->unknown && f->header.kind == HEADER_NONE) {
+	if (!f->unknown && f->header.kind == HEADER_NONE) {
+		l->is_cut_short = true;
 		l->out->discarded_bytes = f->header.size;
 		(void)err_set(&l->out->discarded, ERR_STORAGE,
 		    "%s: no complete header", f->path);
@@ -174,6 +174,23 @@ check_family(struct look *l, struct err *e)
 	return 0;
 }
 
+/* The earlier segment is the earlier one. */
+static int
+check_order(struct look *l, struct err *e)
+{
+	uint64_t old = header_of(l, PART_OLD)->log.first_seq;
+	uint64_t active = header_of(l, PART_ACTIVE)->log.first_seq;
+
+	if (!files_is_there(&l->files, PART_OLD) ||
+	    !files_is_there(&l->files, PART_ACTIVE) || old <= active)
+		return 0;
+	(void)err_set(e, ERR_INVALID,
+	    "begins with record %llu, but the segment that should follow it "
+	    "with record %llu",
+	    (unsigned long long)old, (unsigned long long)active);
+	return fail(l, RECOVER_ORDER, PART_OLD, e);
+}
+
 /* --- the image --- */
 
 static int
@@ -207,8 +224,8 @@ read_image(struct look *l, struct image_reader *r, struct err *e)
 	rest = header_of(l, PART_BASE)->size - image_end(r);
 	if (rc == 0 && rest != 0)
 		return err_set(e, ERR_INVALID,
-		    "%lld bytes behind its end at offset %lld",
-		    (long long)rest, (long long)image_end(r));
+		    "%lld bytes behind its end at offset %lld", (long long)rest,
+		    (long long)image_end(r));
 	return rc;
 }
 
@@ -278,8 +295,8 @@ replay_failed(struct look *l, enum log_part part, const struct scan *s,
     enum scan_result result, struct err *e)
 {
 	l->found->end = s->at;
-	return fail(l,
-	    result == SCAN_FAILED ? RECOVER_FAILED : RECOVER_DAMAGED, part, e);
+	return fail(l, result == SCAN_FAILED ? RECOVER_FAILED : RECOVER_DAMAGED,
+	    part, e);
 }
 
 /* Whether a segment leaves no gap. */
@@ -290,6 +307,7 @@ check_first(struct look *l, enum log_part part, struct err *e)
 
 	if (first_seq <= l->found->next_seq)
 		return 0;
+	l->found->precedes = l->found->has_id;
 	(void)err_set(e, ERR_INVALID,
 	    "begins with record %llu, but record %llu is in no file beside it",
 	    (unsigned long long)first_seq,
@@ -335,23 +353,14 @@ limit_of_old(const struct look *l, bool has_active)
 static int
 look_at_old(struct look *l, bool has_active, struct err *e)
 {
-	uint64_t first_seq = header_of(l, PART_OLD)->log.first_seq;
-	uint64_t limit;
 	enum scan_result result;
+	uint64_t limit;
 	struct scan s;
 
 	if (check_first(l, PART_OLD, e) == -1 ||
 	    open_segment(l, PART_OLD, &s, e) == -1)
 		return -1;
-	limit = limit_of_old(l, has_active);
-	if (first_seq > limit) {
-		scan_close(&s);
-		(void)err_set(e, ERR_INVALID,
-		    "begins with record %llu, behind the %llu of the segment "
-		    "that should follow it",
-		    (unsigned long long)first_seq, (unsigned long long)limit);
-		return fail(l, RECOVER_ORDER, PART_OLD, e);
-	}
+	limit = l->found->old_limit = limit_of_old(l, has_active);
 	result = replay(l, &s, limit, e);
 	l->out->unfolded = true;
 	if (result == SCAN_FAILED || result == SCAN_DAMAGED)
@@ -416,15 +425,16 @@ look_for_next(struct look *l, struct err *e)
 
 	if (!l->found->has_id || l->found->next == RECOVER_ADOPT)
 		return 0;
-	if (is_next(l) && next->first_seq == l->found->next_seq) {
+	if (!l->is_cut_short && is_next(l) &&
+	    next->first_seq == l->found->next_seq) {
 		l->found->next = RECOVER_SWITCH;
 		l->found->header = *next;
 		return 0;
 	}
 	(void)err_set(e, ERR_INVALID,
-	    "missing, but what is beside it goes up to record %llu: whatever "
-	    "came after that is lost with it",
-	    last);
+	    "%s, but what is beside it goes up to record %llu: whatever came "
+	    "after that is lost with it",
+	    l->is_cut_short ? "has no header" : "missing", last);
 	return fail(l, RECOVER_MISSING, PART_ACTIVE, e);
 }
 
@@ -442,7 +452,8 @@ look(struct look *l, struct err *e)
 		return -1;
 	if ((has_active = check_active(l, e)) == -1)
 		return -1;
-	if (check_family(l, e) == -1 || load_image(l, e) == -1 ||
+	if (check_family(l, e) == -1 || check_order(l, e) == -1 ||
+	    load_image(l, e) == -1 ||
 	    (has_old && look_at_old(l, has_active == 1, e) == -1))
 		return -1;
 	if (has_active == 1)
@@ -473,9 +484,9 @@ recover_look(const char *path, const struct recover_target *target,
 /* --- and a start --- */
 
 /* A new active segment, behind what there is. */
-static int
-begin(const char *path, bool sync, struct recover_found *found, struct wal *w,
-    struct err *e)
+int
+recover_begin(const char *path, bool sync, struct recover_found *found,
+    struct wal *w, struct err *e)
 {
 	struct log_header *h = &found->header;
 	char base[PATH_MAX];
@@ -517,7 +528,7 @@ recover(const char *path, bool sync, const struct recover_target *target,
 		return -1;
 	}
 	if (found.next == RECOVER_BEGIN || found.next == RECOVER_ADOPT)
-		return begin(path, sync, &found, w, e);
+		return recover_begin(path, sync, &found, w, e);
 	if (found.next == RECOVER_SWITCH) {
 		if (end_switch(path, e) == -1)
 			return -1;

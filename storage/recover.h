@@ -23,7 +23,8 @@ enum recover_wrong {
 	RECOVER_FAILED,	 /* a file cannot be read, or is none */
 	RECOVER_USELESS, /* nothing in the file can be read, or it has the name
 			  * of another */
-	RECOVER_DAMAGED, /* a bit of its header, a block, or all from `end` on */
+	RECOVER_DAMAGED, /* a bit of its header, a block, or all from `end` on
+			  */
 	RECOVER_FOREIGN, /* it belongs to another log */
 	RECOVER_GAP,	 /* it begins behind the record awaited */
 	RECOVER_ORDER,	 /* what should come before it goes on beyond it */
@@ -42,11 +43,16 @@ struct recover_found {
 	enum recover_wrong wrong;
 	enum log_part part; /* that is */
 	enum recover_next next;
-	bool has_id;	    /* the header has the log's id */
-	struct log_header header; /* of the active segment, or the one to begin */
+	bool has_id; /* the header has the log's id */
+	struct log_header
+	    header;	    /* of the active segment, or the one to begin */
 	off_t end;	    /* of a segment: how far it is valid */
 	uint64_t next_seq;  /* all records before it were told */
 	uint64_t scan_seq;  /* the number of the next record */
+	uint64_t old_limit; /* the first record of `<path>.old` superseded; 0:
+			     * it was not looked at */
+	bool precedes;	    /* an image or a segment that is sound is in front
+			     * of the part */
 };
 
 /*
@@ -56,6 +62,10 @@ struct recover_found {
  */
 int recover_look(const char *path, const struct recover_target *target,
     struct store_recovery *out, struct recover_found *found, struct err *e);
+
+/* Make a new active segment behind what was found. 0 or -1. */
+int recover_begin(const char *path, bool sync, struct recover_found *found,
+    struct wal *w, struct err *e);
 
 /*
  * Look, and when all is sound cut off a torn tail and leave *w ready for the

@@ -12,12 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
+#include "files.h"
 #include "os.h"
+#include "scan.h"
 #include "verify.h"
+#include "wal.h"
 
 #define COPY_BYTES ((size_t)1 << 20)
+#define GROUP_BYTES ((size_t)1 << 16)
 
 static int
 name_with(char out[PATH_MAX], const char *path, int len, const char *suffix,
@@ -31,29 +36,13 @@ name_with(char out[PATH_MAX], const char *path, int len, const char *suffix,
 	return 0;
 }
 
-/* The length of the log's path in that of one of its files. */
-static int
-stem_len(const char *path)
-{
-	static const char *const suffixes[] = { ".old", ".base" };
-	size_t len = strlen(path);
-
-	for (size_t i = 0; i < 2; i++) {
-		size_t n = strlen(suffixes[i]);
-
-		if (len > n && strcmp(path + len - n, suffixes[i]) == 0)
-			return (int)(len - n);
-	}
-	return (int)len;
-}
-
 int
 repair_lock(struct log_lock *lock, const char *path, struct err *e)
 {
 	char stem[PATH_MAX];
 	struct err why;
 
-	if (name_with(stem, path, stem_len(path), "", e) == -1)
+	if (name_with(stem, path, files_stem_len(path), "", e) == -1)
 		return -1;
 	if (log_lock_take(lock, stem, e) == 0)
 		return 0;
@@ -64,19 +53,19 @@ repair_lock(struct log_lock *lock, const char *path, struct err *e)
 	return -1;
 }
 
-/* 1 when the file is there, with what fstat says; 0 when not; -1 when that is
- * unclear. */
+/* 1 when the name is taken, with what fstat says of a file; 0 when not. */
 static int
 look_at(const char *path, struct stat *st)
 {
-	int fd = os->open(path, O_RDONLY | O_CLOEXEC, 0);
-	int rc;
+	struct err why;
+	int fd = files_open_one(path, &why);
 
+	memset(st, 0, sizeof(*st));
 	if (fd == -1)
-		return errno == ENOENT ? 0 : -1;
-	rc = os->fstat(fd, st) == 0 ? 1 : -1;
-	(void)os->close(fd); /* only looked at */
-	return rc;
+		return why.code == ERR_NOT_FOUND ? 0 : 1;
+	(void)os->fstat(fd, st); /* zero will do */
+	(void)os->close(fd);	 /* only looked at */
+	return 1;
 }
 
 /* `<path>.damaged`, which must be free. */
@@ -91,11 +80,19 @@ damaged_name(char out[PATH_MAX], const char *path, struct err *e)
 	if ((rc = look_at(out, &other)) == 0)
 		return 0;
 	/* A repair that was cut off had given it its second name. */
-	if (rc == 1 && look_at(path, &mine) == 1 &&
+	if (rc == 1 && look_at(path, &mine) == 1 && mine.st_ino != 0 &&
 	    mine.st_dev == other.st_dev && mine.st_ino == other.st_ino &&
 	    os->unlink(out) == 0)
 		return 0;
 	return err_set(e, ERR_EXISTS, "%s exists: move it away first", out);
+}
+
+int
+repair_name_is_free(const char *path, struct err *e)
+{
+	char out[PATH_MAX];
+
+	return damaged_name(out, path, e);
 }
 
 /* The file at `temporary`, durable already, takes the name. */
@@ -147,8 +144,8 @@ write_log(const char *path, const char *temporary, const struct header *h,
 {
 	int from, to, rc = -1;
 
-	if ((from = os->open(path, O_RDONLY | O_CLOEXEC, 0)) == -1)
-		return err_sys(e, ERR_STORAGE, "open %s", path);
+	if ((from = files_open_one(path, e)) == -1)
+		return -1;
 	to = os->open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (to != -1) {
 		rc = copy_log(from, to, h, end);
@@ -239,4 +236,181 @@ repair_set_aside(const char *path, struct err *e)
 		return err_sys(e, ERR_STORAGE, "rename %s to %s", path,
 		    damaged);
 	return 0;
+}
+
+int
+repair_remove(const char *path, struct err *e)
+{
+	if (os->unlink(path) == -1 || os_sync_folder(path) == -1)
+		return err_sys(e, ERR_STORAGE, "remove %s", path);
+	return 0;
+}
+
+int
+repair_rename(const char *from, const char *to, struct err *e)
+{
+	if (os->rename(from, to) == -1 || os_sync_folder(from) == -1)
+		return err_sys(e, ERR_STORAGE, "rename %s to %s", from, to);
+	return 0;
+}
+
+int
+repair_exchange(const char *a, const char *b, struct err *e)
+{
+	char spare[PATH_MAX];
+
+	/* A name that nobody removes, should this be cut off. */
+	if (damaged_name(spare, a, e) == -1)
+		return -1;
+	if (os->link(a, spare) == -1)
+		return err_sys(e, ERR_STORAGE, "link %s to %s", a, spare);
+	if (os_sync_folder(a) == -1)
+		return err_sys(e, ERR_STORAGE, "sync folder of %s", a);
+	if (repair_rename(b, a, e) == -1)
+		return -1;
+	return repair_rename(spare, b, e);
+}
+
+int
+repair_make_image(const char *path, const struct log_header *h, struct err *e)
+{
+	struct image_header header = { .epoch = h->epoch,
+		.last_seq = h->first_seq - 1,
+		.created_ns = os->wall_ns() };
+	char temporary[PATH_MAX];
+	struct image_writer *w;
+	off_t bytes;
+
+	memcpy(header.log_id, h->log_id, LOG_ID_LEN);
+	if (name_with(temporary, path, (int)strlen(path), ".repaired.tmp", e) ==
+		-1 ||
+	    (w = image_create(temporary, &header, e)) == NULL)
+		return -1;
+	/* Each execution has a record: so no identifier given was greater, if
+	 * none was refused. */
+	if (image_finish(w, header.last_seq, &bytes, e) == -1)
+		return -1;
+	return repair_rename(temporary, path, e);
+}
+
+/* --- what is behind the damage --- */
+
+struct behind {
+	const char *path;
+	struct wal wal;
+	bool created;
+	struct buf group;
+};
+
+static int
+behind_write(struct behind *b, struct err *e)
+{
+	struct log_header h = { .first_seq = 1, .created_ns = os->wall_ns() };
+	int rc;
+
+	if (b->group.failed)
+		return err_nomem(e);
+	if (!b->created) {
+		/* An id of its own: its records have other numbers now. */
+		if (getrandom(h.log_id, LOG_ID_LEN, 0) != (ssize_t)LOG_ID_LEN)
+			return err_sys(e, ERR_STORAGE, "make a log id");
+		if (wal_create(&b->wal, b->path, &h, true, e) == -1)
+			return -1;
+		b->created = true;
+	}
+	rc = wal_append(&b->wal, (unsigned char *)b->group.ptr, b->group.len,
+	    WAL_RESULT, e);
+	buf_clear(&b->group);
+	return rc;
+}
+
+static int
+behind_add(struct behind *b, const struct record *r, struct err *e)
+{
+	size_t start = record_begin(&b->group);
+
+	buf_add_slice(&b->group, r->payload);
+	record_end(&b->group, start, r->type);
+	return b->group.len < GROUP_BYTES ? 0 : behind_write(b, e);
+}
+
+static int
+behind_fill(struct behind *b, struct scan *s, uint64_t limit, uint64_t *n,
+    struct err *e)
+{
+	struct record r;
+	struct err why;
+	int rc;
+
+	while ((rc = scan_behind(s, &r, e)) == 1) {
+		if (r.seq >= limit || verify_record(&r, &why) == -1)
+			continue;
+		if (behind_add(b, &r, e) == -1)
+			return -1;
+		++*n;
+	}
+	if (rc == 0 && b->group.len > 0)
+		rc = behind_write(b, e);
+	return rc;
+}
+
+/* The n-th name for it; whether it is taken, or -1. */
+static int
+try_behind(char out[PATH_MAX], const char *path, unsigned n, struct err *e)
+{
+	char suffix[32] = ".behind";
+	struct stat ignored;
+
+	if (n > 1)
+		(void)snprintf(suffix, sizeof(suffix), ".behind.%u", n);
+	if (name_with(out, path, (int)strlen(path), suffix, e) == -1)
+		return -1;
+	return look_at(out, &ignored);
+}
+
+/* The first name that is free; those of earlier repairs stay. */
+static int
+behind_name(char out[PATH_MAX], const char *path, struct err *e)
+{
+	unsigned taken = 0, free_one = 1;
+	int rc;
+
+	while ((rc = try_behind(out, path, free_one, e)) == 1) {
+		taken = free_one;
+		free_one *= 2;
+	}
+	while (rc != -1 && free_one - taken > 1) {
+		unsigned n = taken + (free_one - taken) / 2;
+
+		if ((rc = try_behind(out, path, n, e)) == 1)
+			taken = n;
+		else
+			free_one = n;
+	}
+	return rc == -1 || try_behind(out, path, free_one, e) == -1 ? -1 : 0;
+}
+
+int
+repair_keep_behind(const char *path, const struct header *h, off_t end,
+    uint64_t next_seq, uint64_t limit, char behind[PATH_MAX], uint64_t *n,
+    struct err *e)
+{
+	struct behind b = { .path = behind };
+	struct scan s;
+	int rc;
+
+	*n = 0;
+	if (behind_name(behind, path, e) == -1)
+		return -1;
+	if (scan_open_as(&s, path, &h->log, e) != 0)
+		return -1;
+	scan_seek(&s, end, next_seq);
+	rc = behind_fill(&b, &s, limit, n, e);
+	scan_close(&s);
+	if (b.created)
+		wal_close(&b.wal);
+	if (rc == -1 && b.created)
+		(void)os->unlink(behind);
+	buf_free(&b.group);
+	return rc;
 }

@@ -2,6 +2,8 @@
 #ifndef STORAGE_REPAIR_H
 #define STORAGE_REPAIR_H
 
+#include <limits.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "err.h"
@@ -19,5 +21,29 @@ int repair(const char *path, const struct header *h, off_t end, struct err *e);
 
 /* Nothing of it can be kept: it only gets its other name. */
 int repair_set_aside(const char *path, struct err *e);
+
+/* It goes, for its original has the other name. */
+int repair_remove(const char *path, struct err *e);
+
+/* Whether `<path>.damaged` is to be had: 0, or -1 with ERR_EXISTS. */
+int repair_name_is_free(const char *path, struct err *e);
+
+/*
+ * The valid records of the segment from `end` on, where it awaited next_seq,
+ * up to but without limit, as a log of their own: `<path>.behind`, whose name
+ * goes to `behind`. *n: how many; with none there is no file. 0 or -1.
+ */
+int repair_keep_behind(const char *path, const struct header *h, off_t end,
+    uint64_t next_seq, uint64_t limit, char behind[PATH_MAX], uint64_t *n,
+    struct err *e);
+
+/* An image with nothing in it takes the place of those that are lost: up to
+ * the record before the segment's first. */
+int repair_make_image(const char *path, const struct log_header *h,
+    struct err *e);
+
+/* The two files have each other's name. */
+int repair_exchange(const char *a, const char *b, struct err *e);
+int repair_rename(const char *from, const char *to, struct err *e);
 
 #endif

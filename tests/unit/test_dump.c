@@ -521,7 +521,8 @@ test_compact(void **state)
 
 	make_three(*state);
 	call_init(&c);
-	c.options.compact = true;
+	c.options.compact = c.options.ended = true;
+	c.options.entries = true;
 	assert_string_equal(dump_of(&c, folder_path(*state, "log.base"),
 				folder_path(*state, "log.old"),
 				folder_path(*state, "log"), NULL),
@@ -535,7 +536,8 @@ test_compact(void **state)
 	    "INTEGRATION SET i exec probe \"a b\"\n");
 	call_fini(&c);
 	call_init(&c);
-	c.options.compact = c.options.json = true;
+	c.options.compact = c.options.ended = true;
+	c.options.json = c.options.entries = true;
 	assert_non_null(strstr(dump_of(&c, folder_path(*state, "log.base"),
 				   folder_path(*state, "log.old"),
 				   folder_path(*state, "log"), NULL),
@@ -590,7 +592,8 @@ test_compact_order(void **state)
 
 	make_three(*state);
 	call_init(&c);
-	c.options.compact = true;
+	c.options.compact = c.options.ended = true;
+	c.options.entries = true;
 	(void)dump_of(&c, folder_path(*state, "log"),
 	    folder_path(*state, "log.base"), NULL);
 	assert_int_equal(c.result, DUMP_FAILED);
@@ -621,7 +624,8 @@ test_compact_recurring(void **state)
 	log_run(&m, RECORD_JOB_FINISH, &run);
 	log_end(&m);
 	call_init(&c);
-	c.options.compact = true;
+	c.options.compact = c.options.ended = true;
+	c.options.entries = true;
 	assert_string_equal(dump_of(&c, path, NULL),
 	    "SET e 4102444800000000007 EVERY 7ns PAYLOAD p\n");
 	call_fini(&c);

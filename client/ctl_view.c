@@ -177,6 +177,7 @@ static const struct view_row {
 	{ "HISTORY", { VIEW_ROWS, .fields = FIELDS(history_fields) } },
 	{ "RULE GET", { VIEW_PAIRS, .fields = FIELDS(rule_fields) } },
 	{ "RULE OPTIONS", { VIEW_PAIRS, .fields = FIELDS(rule_fields) } },
+	{ "RULE ENVIRONMENT", { VIEW_PAIRS, .otherwise = FIELD_TEXT } },
 	{ "LISTRULES", { VIEW_ROWS, .fields = FIELDS(list_fields) } },
 	{ "HEALTH", { VIEW_PAIRS, .ok = FIELDS(status_fields) } },
 	{ "ALERT THRESHOLDS", { VIEW_PAIRS, .otherwise = FIELD_NUMBER } },

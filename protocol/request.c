@@ -602,6 +602,7 @@ request_args(struct request *r, int64_t now_ns, struct err *e)
 		return read_name(r, "job", e);
 	case CMD_RULE_GET:
 	case CMD_RULE_OPTIONS:
+	case CMD_RULE_ENVIRONMENT:
 	case CMD_RULE_PAUSE:
 	case CMD_RULE_RESUME:
 	case CMD_REMOVERULE:

@@ -8,7 +8,7 @@
 handler cmd_auth, cmd_ping, cmd_hello, cmd_help, cmd_whoami, cmd_quit;
 handler cmd_set, cmd_get, cmd_info, cmd_query, cmd_remove, cmd_run;
 handler cmd_cancel, cmd_executions, cmd_history, cmd_output;
-handler cmd_rule_set, cmd_rule_get, cmd_rule_options;
+handler cmd_rule_set, cmd_rule_get, cmd_rule_options, cmd_rule_environment;
 handler cmd_rule_pause, cmd_rule_resume, cmd_removerule, cmd_listrules;
 handler cmd_stat, cmd_health;
 handler cmd_health_system, cmd_health_scheduler, cmd_health_storage;

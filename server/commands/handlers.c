@@ -25,6 +25,7 @@ handler *const handlers[CMD_COUNT] = {
 	[CMD_RULE_SET] = cmd_rule_set,
 	[CMD_RULE_GET] = cmd_rule_get,
 	[CMD_RULE_OPTIONS] = cmd_rule_options,
+	[CMD_RULE_ENVIRONMENT] = cmd_rule_environment,
 	[CMD_RULE_PAUSE] = cmd_rule_pause,
 	[CMD_RULE_RESUME] = cmd_rule_resume,
 	[CMD_REMOVERULE] = cmd_removerule,

@@ -11,19 +11,6 @@
 #define EXIT_CANNOT_EXECUTE 126 /* as shells have it */
 #define EXIT_NOT_FOUND 127
 
-static int
-copy_environment(struct launcher *l, struct err *e)
-{
-	size_t i;
-
-	for (i = 0; environ[i] != NULL; i++)
-		buf_add(&l->server_text, environ[i], strlen(environ[i]) + 1);
-	words_add_packed(&l->server_envp, l->server_text.ptr, i);
-	if (l->server_text.failed || l->server_envp.failed)
-		return err_nomem(e);
-	return 0;
-}
-
 static bool
 has_terminal(void)
 {
@@ -41,7 +28,7 @@ launcher_init(struct launcher *l, struct err *e)
 	*l = (struct launcher){ .terminal = has_terminal() };
 	if (vspawner_init(&l->vspawner, e) == -1)
 		return -1;
-	if (copy_environment(l, e) == -1) {
+	if (environment_init(&l->environment, environ, e) == -1) {
 		launcher_fini(l);
 		return -1;
 	}
@@ -54,8 +41,7 @@ launcher_fini(struct launcher *l)
 	vspawner_fini(&l->vspawner);
 	words_free(&l->argv);
 	words_free(&l->envp);
-	words_free(&l->server_envp);
-	buf_free(&l->server_text);
+	environment_fini(&l->environment);
 	buf_free(&l->text);
 }
 
@@ -63,76 +49,6 @@ static const char *
 text_option(const struct rule_spec *spec, enum rule_option_id id)
 {
 	return spec->text[id].n == 0 ? NULL : spec->text[id].bytes;
-}
-
-static void
-add_entry(struct launcher *l, const char *name, const char *value)
-{
-	buf_add_str(&l->text, name);
-	buf_add_byte(&l->text, '=');
-	buf_add(&l->text, value, strlen(value) + 1);
-}
-
-static void
-add_number(struct launcher *l, const char *name, int64_t value)
-{
-	buf_addf(&l->text, "%s=%" PRId64, name, value);
-	buf_add_byte(&l->text, '\0');
-}
-
-/* Returns how many entries it added. */
-static size_t
-add_user_entries(struct launcher *l, const struct run *run,
-    const struct user *user)
-{
-	const char *name = text_option(run->spec, OPTION_user);
-
-	if (user == NULL)
-		return 0;
-	add_entry(l, "HOME", user->home);
-	add_entry(l, "LOGNAME", name);
-	add_entry(l, "USER", name);
-	return 3;
-}
-
-static size_t
-add_run_entries(struct launcher *l, const struct run *run)
-{
-	add_entry(l, "TICK_RULE", run->rule);
-	if (run->job == NULL) {
-		add_number(l, "TICK_SESSION_ID", (int64_t)run->execution_id);
-		return 2;
-	}
-	add_entry(l, "TICK_JOB", run->job);
-	add_number(l, "TICK_EXECUTION_ID", (int64_t)run->execution_id);
-	add_number(l, "TICK_EXECUTION_NS", run->due_ns);
-	add_number(l, "TICK_ATTEMPT", run->attempt);
-	add_entry(l, "TICK_PAYLOAD", run->payload == NULL ? "" : run->payload);
-	return 6;
-}
-
-/* The later wins: the server's, the user's, the rule's, the run's own. */
-static int
-make_environment(struct launcher *l, const struct run *run,
-    const struct user *user)
-{
-	const struct strings *of_rule = &run->spec->text[OPTION_env];
-	size_t n_user, n_run, i;
-	char *at;
-
-	/* Pointers into the text hold only when it no longer grows. */
-	buf_clear(&l->text);
-	n_user = add_user_entries(l, run, user);
-	n_run = rule_spec_is_probe(run->spec) ? 0 : add_run_entries(l, run);
-	words_clear(&l->envp);
-	if (l->text.failed)
-		return -1;
-	for (i = 0; i < l->server_envp.n; i++)
-		words_add(&l->envp, l->server_envp.at[i]);
-	at = words_put_env(&l->envp, l->text.ptr, n_user);
-	(void)words_put_env(&l->envp, of_rule->bytes, of_rule->n);
-	(void)words_put_env(&l->envp, at, n_run);
-	return l->envp.failed ? -1 : 0;
 }
 
 static void
@@ -163,6 +79,17 @@ add_limits(const struct launcher *l, const struct rule_spec *spec,
 		add_limit(plan, RLIMIT_NPROC, spec->number[OPTION_processes]);
 }
 
+/* Where the program is looked up: by the rule's own path. Where a sandbox is
+ * started first, it has been found by the server's. */
+static const char *
+program_path(const struct launcher *l, const struct rule_spec *spec)
+{
+	bool sandboxed = spec->number[OPTION_sandbox] != SANDBOX_NONE;
+
+	return environment_get(sandboxed ? &l->environment.entries : &l->envp,
+	    "PATH");
+}
+
 static void
 make_plan(struct launcher *l, const struct rule_spec *spec,
     const struct user *user, struct vspawn_plan *plan)
@@ -170,6 +97,7 @@ make_plan(struct launcher *l, const struct rule_spec *spec,
 	*plan = (struct vspawn_plan){
 		.argv = l->argv.at,
 		.envp = l->envp.at,
+		.path = program_path(l, spec),
 		.fd = { -1, -1, -1 },
 		.directory = text_option(spec, OPTION_directory),
 		.user = user,
@@ -181,7 +109,7 @@ make_plan(struct launcher *l, const struct rule_spec *spec,
 	add_limits(l, spec, user != NULL, plan);
 }
 
-/* As add_run_entries has it. */
+/* As environment_make has it. */
 static void
 make_mark(const struct run *run, struct child *c)
 {
@@ -256,7 +184,9 @@ start_as(struct launcher *l, struct run *run, struct child *c,
 	struct vspawn_plan plan;
 	struct vspawn_result result;
 
-	if (make_environment(l, run, user) == -1 || l->argv.failed)
+	if (environment_make(&l->environment, run, user, &l->envp, &l->text) ==
+		-1 ||
+	    l->argv.failed)
 		return run_explain(run, "out of memory");
 	make_plan(l, run->spec, change ? user : NULL, &plan);
 	if (make_cgroup(l, run, c) == -1)

@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "child.h"
+#include "environment.h"
 #include "err.h"
 #include "run.h"
 #include "words.h"
@@ -20,11 +21,10 @@ struct launcher {
 
 	/* launcher.c's own. */
 	struct vspawner vspawner;
-	bool terminal;		  /* the server has one, which runs must not */
-	struct buf server_text;	  /* the server's environment when it started */
-	struct words server_envp; /* the entries of server_text */
-	struct words envp;	  /* of the run that is being started */
-	struct buf text;	  /* the entries in it that are the run's own */
+	bool terminal; /* the server has one, which runs must not */
+	struct environment environment; /* what the server hands on */
+	struct words envp;		/* of the run that is being started */
+	struct buf text; /* the entries in it that are the run's own */
 };
 
 int launcher_init(struct launcher *l, struct err *e);

@@ -463,6 +463,12 @@ processor_cgroups(const struct processor *p, const char **why)
 	return g == NULL ? NULL : cgroups_path(g);
 }
 
+const struct environment *
+processor_environment(const struct processor *p)
+{
+	return &p->executor.launcher.environment;
+}
+
 bool
 processor_limits(const struct processor *p, const struct rule_spec *spec)
 {

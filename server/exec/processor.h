@@ -84,6 +84,10 @@ struct processor *processor_start(const struct processor_options *o,
  * had. */
 const char *processor_cgroups(const struct processor *p, const char **why);
 
+/* What runs inherit of the server's environment; as long as p lives. */
+struct environment;
+const struct environment *processor_environment(const struct processor *p);
+
 /* Whether all limits that a rule sets on what its runs use are kept for a run
  * as a whole. */
 bool processor_limits(const struct processor *p, const struct rule_spec *spec);

@@ -2,8 +2,8 @@
 #include "runner.h"
 
 /*
- * awf <workflow> [--input k=v ...]: the program awf, searched in the server's
- * PATH, is given the workflow and its inputs word by word.
+ * awf <workflow> [--input k=v ...]: the program awf, searched in the PATH that
+ * the run sees, is given the workflow and its inputs word by word.
  */
 static int
 awf_start(struct execution *x)

@@ -3,7 +3,7 @@
 
 /*
  * direct <executable> [args...]: no shell. An executable without a slash is
- * searched in the server's PATH.
+ * searched in the PATH that the run sees.
  */
 static int
 direct_start(struct execution *x)

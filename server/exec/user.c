@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,14 @@ find_groups(struct user *u, const char *name, struct err *e)
 	return err_set(e, ERR_LIMIT, "user %s is in too many groups", name);
 }
 
+static int
+copy_strings(struct user *u, const struct passwd *pw)
+{
+	u->home = strdup(pw->pw_dir);
+	u->shell = strdup(pw->pw_shell[0] == '\0' ? "/bin/sh" : pw->pw_shell);
+	return u->home == NULL || u->shell == NULL ? -1 : 0;
+}
+
 int
 user_find(struct user *u, const char *name, struct err *e)
 {
@@ -78,7 +87,7 @@ user_find(struct user *u, const char *name, struct err *e)
 	u->gid = found->pw_gid;
 	if (find_groups(u, name, e) == -1)
 		goto free_user;
-	if ((u->home = strdup(found->pw_dir)) == NULL) {
+	if (copy_strings(u, found) == -1) {
 		(void)err_nomem(e);
 		goto free_user;
 	}
@@ -91,10 +100,31 @@ free_text:
 	return -1;
 }
 
+int
+user_read(struct user *u, const char *name)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	struct passwd pw, *found = NULL;
+	char text[ENTRY_FIRST];
+	int rc = -1;
+
+	*u = (struct user){ 0 };
+	if (f == NULL)
+		return -1;
+	while (fgetpwent_r(f, &pw, text, sizeof(text), &found) == 0 &&
+	    strcmp(pw.pw_name, name) != 0)
+		found = NULL;
+	(void)fclose(f); /* only read */
+	if (found != NULL && (rc = copy_strings(u, found)) == -1)
+		user_fini(u);
+	return rc;
+}
+
 void
 user_fini(struct user *u)
 {
 	free(u->groups);
 	free(u->home);
+	free(u->shell);
 	*u = (struct user){ 0 };
 }

@@ -15,7 +15,8 @@ struct user {
 	gid_t gid;
 	gid_t *groups; /* owned */
 	size_t n_groups;
-	char *home; /* owned */
+	char *home;  /* owned */
+	char *shell; /* owned */
 };
 
 /*
@@ -24,6 +25,10 @@ struct user {
  * waits. 0, or -1 with ERR_INVALID (no such user) or ERR_LIMIT.
  */
 int user_find(struct user *u, const char *name, struct err *e);
+
+/* What /etc/passwd alone says, without the groups, which keeps nobody waiting:
+ * 0, or -1 when it does not know the name. */
+int user_read(struct user *u, const char *name);
 
 void user_fini(struct user *u);
 

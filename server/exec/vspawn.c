@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -214,6 +215,65 @@ die_with(pid_t parent)
 	return syscall(SYS_getppid) == parent ? 0 : -1;
 }
 
+/* The next folder of a path and a name in it: an empty folder is this one.
+ * False: that is too long. */
+CHILD_CODE static bool
+join(char to[PATH_MAX], const char *folder, size_t n, const char *name)
+{
+	size_t i, at = 0;
+
+	if (n == 0) {
+		folder = ".";
+		n = 1;
+	}
+	for (i = 0; i < n && at < PATH_MAX; i++)
+		to[at++] = folder[i];
+	if (at < PATH_MAX)
+		to[at++] = '/';
+	for (i = 0; name[i] != '\0' && at < PATH_MAX; i++)
+		to[at++] = name[i];
+	if (at == PATH_MAX)
+		return false;
+	to[at] = '\0';
+	return true;
+}
+
+/* Returns only with errno. As execvpe does it, which knows no path but the
+ * server's: what may not be executed is passed over, and is the error if
+ * nothing else is found. That function is for a script without a first line
+ * that says what it is. */
+CHILD_CODE static void
+execute(const struct vspawn_plan *plan)
+{
+	const char *name = plan->argv[0], *p = plan->path;
+	char file[PATH_MAX];
+	bool denied = false;
+	size_t n, i;
+
+	for (i = 0; name[i] != '\0' && name[i] != '/'; i++)
+		;
+	if (name[i] == '/' || name[0] == '\0') {
+		(void)execvpe(name, plan->argv, plan->envp);
+		return;
+	}
+	if (p == NULL)
+		p = "/bin:/usr/bin";
+	for (;; p += n + 1) {
+		for (n = 0; p[n] != '\0' && p[n] != ':'; n++)
+			;
+		errno = ENOENT;
+		if (join(file, p, n, name))
+			(void)execvpe(file, plan->argv, plan->envp);
+		denied |= errno == EACCES;
+		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES &&
+		    errno != ESTALE && errno != ENODEV && errno != ETIMEDOUT)
+			return;
+		if (p[n] == '\0')
+			break;
+	}
+	errno = denied ? EACCES : ENOENT;
+}
+
 /* The child's life until exec. Each step leaves its name before it is tried,
  * so that errno is all there is to add. The limits come before the user, who
  * may not be allowed them; the directory after, for it is that user's right
@@ -245,7 +305,7 @@ child_main(void *arg)
 	if (plan->directory != NULL && chdir(plan->directory) == -1)
 		goto fail;
 	result->step = VSPAWN_EXEC;
-	(void)execvpe(plan->argv[0], plan->argv, plan->envp);
+	execute(plan);
 fail:
 	result->error = errno;
 	return 127;

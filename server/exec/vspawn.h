@@ -22,8 +22,11 @@ struct vspawn_limit {
 
 /* All borrowed for the call. */
 struct vspawn_plan {
-	char *const *argv; /* argv[0] is searched in PATH if without slash */
+	char *const *argv;
 	char *const *envp;
+	/* Folders in which argv[0] is looked up if it is without a slash;
+	 * NULL: /bin and /usr/bin. */
+	const char *path;
 	int fd[3];		 /* become 0, 1 and 2; none is below 3 */
 	const char *directory;	 /* NULL: the server's */
 	const struct user *user; /* NULL: the server's */

@@ -261,6 +261,78 @@ test_no_terminal(void **state)
 	wire_stop(&w, d);
 }
 
+/* What the server says of it is what a run finds. */
+static void
+test_rule_environment(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	const char *path = getenv("PATH");
+
+	assert_non_null(path);
+	assert_int_equal(setenv("NOTIFY_SOCKET", "/no/such", 1), 0);
+	assert_int_equal(setenv("TICKD_LOG_LEVEL", "info", 1), 0);
+	assert_int_equal(setenv("SECRET_OF_SERVER", "x", 1), 0);
+	assert_int_equal(setenv("TZ", "UTC", 1), 0);
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "a",
+	    "env | grep -vE '^(PWD|OLDPWD|SHLVL|_)=' | cut -d= -f1 | sort > "
+	    "seen; env | grep -E '^(A|TZ)=' | sort >> seen");
+	wire_ask(&w, "1 RULE OPTIONS r env=A=b env=TZ=Asia/Tokyo", "1 OK");
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "A"), "b");
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "TZ"),
+	    "Asia/Tokyo");
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "PATH"), path);
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "TICK_RULE"),
+	    "r");
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "TICK_JOB"),
+	    "-");
+	wire_ask(&w, "1 SET a now", "1 OK");
+	wire_until(&w, "1 GET a", "1 OK executed ");
+	for (char *rest = NULL,
+		  *name = strtok_r((char *)(uintptr_t)daemon_content(d, "seen"),
+		      "\n", &rest);
+	     name != NULL; name = strtok_r(NULL, "\n", &rest)) {
+		assert_string_not_equal(name, "NOTIFY_SOCKET");
+		assert_null(strstr(name, "TICKD_"));
+		assert_string_not_equal(name, "SECRET_OF_SERVER");
+		if (strchr(name, '=') != NULL)
+			assert_true(strcmp(name, "A=b") == 0 ||
+			    strcmp(name, "TZ=Asia/Tokyo") == 0);
+		else
+			(void)wire_row(&w, "1 RULE ENVIRONMENT r", name);
+	}
+	/* Secrets and credentials are not told. */
+	wire_ask(&w,
+	    "1 RULE OPTIONS r env=A=x secret=A=s.1 secret=B=s.2 "
+	    "env=U=redis://u:p@h/1",
+	    "1 OK");
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "A"), "***");
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "B"), "***");
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "U"),
+	    "redis://***@h/1");
+	wire_ask(&w, "1 RULE OPTIONS r user=root", "1 OK");
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "HOME"),
+	    "/root");
+	wire_ask(&w, "1 RULE OPTIONS r user=no-such-user", "1 OK");
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "HOME"), "-");
+	assert_string_equal(wire_row(&w, "1 RULE ENVIRONMENT r", "USER"),
+	    "no-such-user");
+	/* No process, no environment; a session has its own. */
+	wire_ask(&w, "1 RULE SET h h http GET http://127.0.0.1:1/", "1 OK");
+	wire_ask(&w, "1 RULE ENVIRONMENT h", "1 OK");
+	wire_ask(&w, "1 RULE SET s s agent", "1 OK");
+	wire_ask(&w, "1 RULE ENVIRONMENT s", "1 OK");
+	wire_ask(&w, "1 RULE SET s s agent /bin/cat", "1 OK");
+	assert_string_equal(
+	    wire_row(&w, "1 RULE ENVIRONMENT s", "TICK_SESSION_ID"), "-");
+	wire_ask_start(&w, "1 RULE ENVIRONMENT none", "1 ERROR not_found ");
+	wire_stop(&w, d);
+	assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
+	assert_int_equal(unsetenv("TICKD_LOG_LEVEL"), 0);
+	assert_int_equal(unsetenv("SECRET_OF_SERVER"), 0);
+}
+
 /* A session with a terminal, whoever starts the tests. */
 static void
 get_terminal(void)
@@ -293,6 +365,7 @@ main(void)
 		DAEMON_TEST(test_waits_for_orphans),
 		DAEMON_TEST(test_signals_of_the_parent),
 		DAEMON_TEST(test_no_terminal),
+		DAEMON_TEST(test_rule_environment),
 	};
 
 	get_terminal();

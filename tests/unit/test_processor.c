@@ -160,6 +160,83 @@ gives_the_environment(void **state)
 	    RUN_SUCCESS, 0, "<>\n");
 }
 
+/* Of the server's environment a few, whatever else is in there; `_`, OLDPWD,
+ * PWD and SHLVL are the shell's. */
+static void
+hands_on_a_few_entries(void **state)
+{
+	static const char *const set[] = { "HOME=/h", "USER=u", "LOGNAME=l",
+		"SHELL=/s", "LANG=C", "TZ=UTC", "NOTIFY_SOCKET=/n",
+		"JOURNAL_STREAM=1:2", "TICKD_LOG_LEVEL=debug", "LISTEN_FDS=1",
+		"LD_PRELOAD=", "PASSWORD=x" };
+	char *old_path = strdup(getenv("PATH"));
+
+	(void)state;
+	assert_non_null(old_path);
+	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++) {
+		char *entry = strdup(set[i]), *equals = strchr(entry, '=');
+
+		*equals = '\0';
+		assert_int_equal(setenv(entry, equals + 1, 1), 0);
+		free(entry);
+	}
+	processor_stop(runs_processor());
+	runs_start_again();
+	runs_expect(runs_run("shell\tenv | grep -vE '^(PWD|OLDPWD|SHLVL|_|PATH|"
+			     "TICK_[A-Z_]*)=' | sort"),
+	    RUN_SUCCESS, 0,
+	    "HOME=/h\nLANG=C\nLOGNAME=l\nSHELL=/s\nTZ=UTC\nUSER=u\n");
+	runs_expect(runs_run("shell\tenv | grep ^TZ\t--\tenv=TZ=Asia/Tokyo"),
+	    RUN_SUCCESS, 0, "TZ=Asia/Tokyo\n");
+	/* A path there always is. */
+	assert_int_equal(unsetenv("PATH"), 0);
+	processor_stop(runs_processor());
+	runs_start_again();
+	runs_expect(runs_run("direct\tenv"), RUN_SUCCESS, 0, NULL);
+	runs_expect(runs_run("shell\tenv | grep ^PATH="), RUN_SUCCESS, 0,
+	    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	    "\n");
+	assert_int_equal(setenv("PATH", old_path, 1), 0);
+	free(old_path);
+	for (size_t i = 6; i < sizeof(set) / sizeof(set[0]); i++) {
+		char *entry = strdup(set[i]);
+
+		*strchr(entry, '=') = '\0';
+		assert_int_equal(unsetenv(entry), 0);
+		free(entry);
+	}
+	processor_stop(runs_processor());
+	runs_start_again();
+}
+
+/* By the PATH that the run sees, not the server's. */
+static void
+finds_programs_by_the_rules_path(void **state)
+{
+	char dir[] = "/tmp/tickd-test.XXXXXX", path[64], line[256];
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/only-here", dir);
+	assert_non_null(f = fopen(path, "w"));
+	assert_true(fputs("echo \"$1\"\n", f) >= 0); /* without a #! */
+	assert_int_equal(fclose(f), 0);
+	(void)snprintf(line, sizeof(line),
+	    "direct\tonly-here\thello\t--\tenv=PATH=/no/such::%s:/bin", dir);
+	runs_expect(runs_run(line), RUN_FAILURE, 126, NULL);
+	assert_int_equal(chmod(path, 0755), 0);
+	runs_expect(runs_run(line), RUN_SUCCESS, 0, "hello\n");
+	runs_expect(runs_run("direct\tonly-here"), RUN_FAILURE, 127, NULL);
+	runs_expect(runs_run("direct\ttrue\t--\tenv=PATH=/no/such"),
+	    RUN_FAILURE, 127, NULL);
+	(void)snprintf(line, sizeof(line),
+	    "direct\tonly-here\there\t--\tenv=PATH=:/bin\tdirectory=%s", dir);
+	runs_expect(runs_run(line), RUN_SUCCESS, 0, "here\n");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void
 refuses_a_payload_no_environment_holds(void **state)
 {
@@ -411,6 +488,8 @@ main(void)
 		TEST(tells_what_cannot_be_started),
 		TEST(runs_awf),
 		TEST(gives_the_environment),
+		TEST(hands_on_a_few_entries),
+		TEST(finds_programs_by_the_rules_path),
 		TEST(refuses_a_payload_no_environment_holds),
 		TEST(becomes_the_user),
 		TEST(limits_the_size_of_files),

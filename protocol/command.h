@@ -17,6 +17,7 @@ enum role {
 #define CMD_WRITE 1u   /* changes durable state */
 #define CMD_RESULT 2u  /* taken while the server drains, too */
 #define CMD_LOGGED 4u  /* the log says who asked for it */
+#define CMD_GROWS 8u   /* refused while memory is short */
 #define ARGS_ANY 65535 /* no fixed number of arguments */
 
 enum cmd_id {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NOMEM "out of memory"
 #define EXCERPT_MAX 64 /* bytes of a quoted word that a message shows */
 
 static const char *const code_words[ERR_CODE_COUNT] = {
@@ -100,7 +101,13 @@ err_add(struct err *e, const char *text)
 int
 err_nomem(struct err *e)
 {
-	return err_set(e, ERR_LIMIT, "out of memory");
+	return err_set(e, ERR_LIMIT, NOMEM);
+}
+
+bool
+err_is_nomem(const struct err *e)
+{
+	return e->code == ERR_LIMIT && strcmp(e->msg, NOMEM) == 0;
 }
 
 /* The length of the longest part of s, at most max bytes, that does not end

@@ -5,6 +5,8 @@
 #ifndef PROTOCOL_ERR_H
 #define PROTOCOL_ERR_H
 
+#include <stdbool.h>
+
 #include "slice.h"
 
 #define ERR_MSG_MAX 512
@@ -54,5 +56,6 @@ int err_add(struct err *e, const char *text);
 
 /* ERR_LIMIT "out of memory". Returns -1. */
 int err_nomem(struct err *e);
+bool err_is_nomem(const struct err *e);
 
 #endif

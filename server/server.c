@@ -689,6 +689,7 @@ server_init(struct server *s, const struct options *o, struct config *c,
 	s->exit_code = EXIT_RUNTIME;
 	orphans_set_signals();
 	raise_descriptor_limit();
+	reserve_for_loops();
 	/* Not the default loop: that one reaps the processor's children. */
 	s->loop = ev_loop_new(EVFLAG_AUTO);
 	s->input = malloc(INPUT_BYTES);
@@ -698,6 +699,8 @@ server_init(struct server *s, const struct options *o, struct config *c,
 	if (s->loop == NULL || s->input == NULL || s->line == NULL ||
 	    s->zones == NULL || s->traffic == NULL)
 		return err_nomem(e);
+	if (reserve_init(&s->reserve, s->loop, e) == -1)
+		return -1;
 	if (load_auth(s, e) == -1 || open_frame_timer(s, e) == -1)
 		return -1;
 	init_watchers(s);
@@ -762,6 +765,7 @@ server_fini(struct server *s)
 	traffic_free(s->traffic);
 	free(s->input);
 	free(s->line);
+	reserve_fini(&s->reserve);
 	if (s->loop != NULL) {
 		orphans_stop(&s->orphans, s->loop);
 		ev_loop_destroy(s->loop);

@@ -18,6 +18,7 @@
 #include "orphans.h"
 #include "outputs.h"
 #include "processor.h"
+#include "reserve.h"
 #include "retention.h"
 #include "sandbox.h"
 #include "sched.h"
@@ -49,6 +50,7 @@ struct server {
 	struct sessions *sessions;
 	struct sandboxes sandboxes;
 	struct orphans orphans;
+	struct reserve reserve;
 	struct zones *zones;
 	struct outputs *outputs;
 	struct monitor monitor;

@@ -39,6 +39,12 @@ arena_init(struct arena *a)
 	return a->chunk == NULL ? -1 : 0;
 }
 
+size_t
+arena_free_bytes(const struct arena *a)
+{
+	return a->n_chunks * ARENA_CHUNK_BYTES - a->used_bytes;
+}
+
 void
 arena_fini(struct arena *a)
 {

@@ -32,6 +32,10 @@ struct arena {
 int arena_init(struct arena *a); /* 0 or -1: out of memory */
 void arena_fini(struct arena *a);
 
+/* What released blocks have given back, and the chunks that have not been
+ * begun. */
+size_t arena_free_bytes(const struct arena *a);
+
 /* A block of n bytes (1..ARENA_BLOCK_MAX), its content undefined, or
  * ARENA_NONE when memory is out. References are never >= 2^31. */
 uint32_t arena_alloc(struct arena *a, size_t n);

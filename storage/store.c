@@ -240,6 +240,12 @@ store_stats(const struct store *s)
 	return &s->stats;
 }
 
+size_t
+store_free_bytes(const struct store *s)
+{
+	return arena_free_bytes(&s->jobs.arena);
+}
+
 bool
 store_is_durable(const struct store *s)
 {

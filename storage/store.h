@@ -100,6 +100,8 @@ struct rules *store_rules(struct store *s);
 const struct entries *store_entries(const struct store *s);
 const struct store_stats *store_stats(const struct store *s);
 bool store_is_durable(const struct store *s); /* has a log */
+/* Memory that jobs have given back and others can have, in bytes. */
+size_t store_free_bytes(const struct store *s);
 
 /* Have each change of a job told that can be seen: NULL for one that is gone.
  * changed NULL: no more. */

@@ -595,6 +595,7 @@ keep(struct conn *c, const char *p, size_t n)
 {
 	buf_add(&c->in, p, n);
 	if (c->in.failed) {
+		reserve_give_up(&c->server->reserve);
 		LOG_WARN("connection_closed",
 		    LOG_STR("reason", "out of memory"),
 		    LOG_U64("connection", c->number));
@@ -691,6 +692,7 @@ flush(struct conn *c)
 		s->traffic->bytes_out += (uint64_t)n;
 	}
 	if (c->out.failed) { /* a reply is missing */
+		reserve_give_up(&s->reserve);
 		conn_kill(c);
 		return;
 	}
@@ -744,6 +746,7 @@ conn_new(struct server *s, int fd)
 	struct conn *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
+		reserve_give_up(&s->reserve);
 		(void)close(fd); /* nothing was said yet */
 		return NULL;
 	}

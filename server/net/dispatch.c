@@ -24,6 +24,8 @@ static void
 reply_failure(struct conn *c, struct slice id, const struct err *e)
 {
 	traffic_failed(c->server->traffic, c->server->stamp);
+	if (err_is_nomem(e))
+		reserve_give_up(&c->server->reserve);
 	if (e->code == ERR_INTERNAL)
 		LOG_ERROR("internal_error", LOG_SLICE("request", id),
 		    LOG_ERR(e));
@@ -93,12 +95,34 @@ over_rate(struct conn *c)
 	return c->rate_count >= limit;
 }
 
+/* The one command that changes something or, with less to it, shows it. */
+static bool
+only_looks(const struct request *r)
+{
+	return r->command->id == CMD_RULE_OPTIONS && r->n_args == 1;
+}
+
+/* Whether a request must be refused, so that what frees memory has some. Jobs
+ * take the place of those that were removed. */
+static bool
+memory_is_short(const struct server *s, const struct request *r)
+{
+	if ((r->command->flags & CMD_GROWS) == 0 ||
+	    !reserve_is_gone(&s->reserve) || only_looks(r))
+		return false;
+	return r->command->id != CMD_SET ||
+	    store_free_bytes(s->store) < RESERVE_BYTES / 4;
+}
+
 static int
 check(struct conn *c, const struct request *r, struct err *e)
 {
 	if (r->command->role > c->role)
 		return err_set(e, ERR_DENIED, "%s needs role %s",
 		    r->command->words, role_word(r->command->role));
+	if (memory_is_short(c->server, r))
+		return err_set(e, ERR_LIMIT,
+		    "memory is short: nothing can be added");
 	if (over_rate(c))
 		return err_set(e, ERR_LIMIT, "over %u requests a second",
 		    c->server->config->controller_rate_limit);
@@ -130,8 +154,7 @@ log_command(const struct conn *c, const struct request *r)
 {
 	char name[PEER_NAME_MAX];
 
-	/* To show the options of a rule is no change. */
-	if (r->command->id == CMD_RULE_OPTIONS && r->n_args == 1)
+	if (only_looks(r))
 		return;
 	peer_name(c->fd, name);
 	LOG_INFO("command", LOG_STR("command", r->command->words),

@@ -453,6 +453,13 @@ rule_spec_put_args(struct buf *out, const struct rule_spec *spec)
 	}
 }
 
+bool
+rule_spec_has_endpoint(const struct rule_spec *spec)
+{
+	return spec->runner == RUNNER_HTTP || spec->runner == RUNNER_REDIS ||
+	    spec->runner == RUNNER_AMQP;
+}
+
 void
 rule_spec_put_endpoint(struct buf *out, const struct rule_spec *spec)
 {

@@ -133,6 +133,8 @@ void rule_spec_put_arg(struct buf *out, const struct rule_spec *spec, size_t i);
 /* All of them, with a space before each. */
 void rule_spec_put_args(struct buf *out, const struct rule_spec *spec);
 
+/* Whether its runs call somebody. */
+bool rule_spec_has_endpoint(const struct rule_spec *spec);
 /* Append what its runs call (see url_put_endpoint); nothing for a runner that
  * calls nobody. */
 void rule_spec_put_endpoint(struct buf *out, const struct rule_spec *spec);

@@ -121,9 +121,15 @@ rule_removed(void *ctx, struct rule *rule)
 }
 
 static void
-breaker_changed(void *ctx, const char *breaker, enum breaker_state state)
+breaker_changed(void *ctx, struct slice key, enum breaker_state state)
 {
-	watch_breaker(ctx, breaker, state);
+	watch_breaker(ctx, key, state);
+}
+
+static struct slice
+namespace_of(void *ctx, const struct rule *rule)
+{
+	return server_namespace_of(ctx, rule);
 }
 
 static uint64_t
@@ -404,13 +410,25 @@ load_tokens(const struct config *c, struct err *e)
 	return auth_load(path, e);
 }
 
+struct slice
+server_namespace_of(const struct server *s, const struct rule *rule)
+{
+	return auth_namespace_of(s->auth, rule_id(rule), rule_pattern(rule));
+}
+
 /* New tokens: who is connected keeps his by its name, or is sent away. */
 static void
 adopt_auth(struct server *s, struct auth *auth)
 {
+	struct auth *old = s->auth;
+
 	conns_rebind(s, auth);
-	auth_free(s->auth);
 	s->auth = auth;
+	if (!auth_same_namespaces(old, auth)) {
+		sched_namespaces_changed(s->sched);
+		monitor_namespaces_changed(&s->monitor);
+	}
+	auth_free(old);
 }
 
 static int
@@ -560,6 +578,7 @@ open_scheduler(struct server *s, struct err *e)
 		.observe = observe,
 		.rule_changed = rule_changed,
 		.breaker_changed = breaker_changed,
+		.namespace_of = namespace_of,
 		.rule_removed = rule_removed,
 		.ctx = s,
 	};

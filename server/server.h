@@ -130,6 +130,10 @@ int server_reload(struct server *s, struct err *e);
 /* Let what runs end, then stop; with now, or the second time: stop. */
 void server_stop(struct server *s, bool now, const char *why);
 
+/* The longest namespace of auth_file that holds a rule; empty: none. */
+struct slice server_namespace_of(const struct server *s,
+    const struct rule *rule);
+
 /* Exit codes of tickd. */
 enum {
 	EXIT_OK = 0,

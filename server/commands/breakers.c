@@ -20,31 +20,70 @@ failure_ratio(const struct breaker_calls *calls)
 	return calls->n == 0 ? 0 : (double)calls->failures / (double)calls->n;
 }
 
+/* How far from letting all through. */
+static int
+badness(enum breaker_state state)
+{
+	static const int bad[] = {
+		[BREAKER_CLOSED] = 0,
+		[BREAKER_HALF_OPEN] = 1,
+		[BREAKER_OPEN] = 2,
+		[BREAKER_ISOLATED] = 3,
+	};
+
+	return bad[state];
+}
+
+/* Those of one name that the client sees: the worst, so that none is open
+ * behind one that is closed; else the first. *there: one has the name. */
+static bool
+find_worst(const struct conn *c, struct slice name, struct breaker_row *row,
+    bool *there)
+{
+	const struct sched *s = c->server->sched;
+	struct breaker_row r;
+	bool found = false;
+	bool more = breakers_first(s, name, &r);
+
+	*there = more;
+	while (more && slice_eq(slice_str(r.name), name)) {
+		if (scope_sees_breaker(c, r.key) &&
+		    (!found || badness(r.state) > badness(row->state))) {
+			*row = r;
+			found = true;
+		}
+		more = breakers_after(s, r.key, &r);
+	}
+	return found;
+}
+
 static int
 find(struct conn *c, struct slice name, struct breaker_row *row, struct err *e)
 {
 	struct slice prefix = slice_str(rule_prefix);
 	bool is_rule = slice_has_prefix(name, prefix);
-	bool there = breakers_find(c->server->sched, name, row);
+	bool there;
 
 	/* Whether there is such a rule is not for everybody to know, */
 	if (is_rule &&
 	    !allowed(c, slice_of(name.ptr + prefix.len, name.len - prefix.len),
 		"breaker", e))
 		return -1;
+	if (find_worst(c, name, row, &there))
+		return 0;
 	/* nor what the rules of others call. */
-	if ((there || !is_rule) && !scope_sees_breaker(c, name))
+	if ((there || !is_rule) && !scope_is_all(c))
 		return err_set(e, ERR_DENIED,
 		    "no rule of namespace %s uses the breaker",
 		    auth_namespace_word(c->token));
-	return there ? 0 : err_quote(e, ERR_NOT_FOUND, name, "no such breaker");
+	return err_quote(e, ERR_NOT_FOUND, name, "no such breaker");
 }
 
 int
 cmd_breaker_get(struct conn *c, const struct request *r, struct err *e)
 {
 	struct metric_value v[METRIC_COUNT] = { 0 };
-	struct breaker_row row;
+	struct breaker_row row = { 0 };
 
 	if (find(c, r->u.text, &row, e) == -1)
 		return FAILED;
@@ -82,7 +121,7 @@ cmd_breaker_reset(struct conn *c, const struct request *r, struct err *e)
 struct list {
 	struct stream stream; /* first */
 	char id[REQUEST_ID_MAX];
-	struct buf last; /* the name it has come to */
+	struct buf last; /* the key it has come to */
 };
 
 static void
@@ -112,10 +151,10 @@ more(struct conn *c, struct stream *st)
 			reply_ok(out, st->id);
 			return true;
 		}
-		if (scope_sees_breaker(c, slice_str(row.name)))
+		if (scope_sees_breaker(c, row.key))
 			put_row(out, st->id, &row);
 		buf_clear(&l->last);
-		buf_add_str(&l->last, row.name);
+		buf_add_slice(&l->last, row.key);
 		if (l->last.failed) { /* where to go on is not known */
 			out->failed = true;
 			return true;

@@ -4,6 +4,8 @@
 #include "metric.h"
 #include "reply.h"
 #include "rollup.h"
+#include "scope.h"
+#include "scoped.h"
 
 struct answer {
 	struct buf *out;
@@ -62,23 +64,46 @@ put_polls(void *arg, int64_t begin_ns, const struct bucket *b)
 	    v);
 }
 
+/* Make q->id the key of an integration, in *key; of one that is gone the
+ * history may still be there. */
+static int
+find_integration(struct conn *c, struct request_health_history *q,
+    struct buf *key, struct err *e)
+{
+	const struct rollup *r = c->server->monitor.history.rollup;
+	const struct integration *i = integration_find(c, q->id, e);
+	const struct auth *auth = c->server->auth;
+
+	if (i != NULL) {
+		q->id = integration_key(i);
+		return 0;
+	}
+	if (e->code == ERR_NOT_FOUND && rollup_knows(r, q->source, q->id))
+		return 0;
+	for (size_t k = 0; auth != NULL && k < auth->n; k++) {
+		struct slice namespace = slice_str(auth->tokens[k].namespace);
+
+		buf_clear(key);
+		scoped_put(key, q->id, namespace);
+		if (namespace.len > 0 && scope_sees_name(c, namespace) &&
+		    rollup_knows(r, q->source, buf_slice(key))) {
+			q->id = buf_slice(key);
+			return 0;
+		}
+	}
+	return -1;
+}
+
 /* Whether the request may see the source; what there is must exist. */
 static int
-check_source(struct conn *c, const struct request_health_history *q,
+check_source(struct conn *c, struct request_health_history *q, struct buf *key,
     struct err *e)
 {
 	switch (q->source) {
 	case HISTORY_AGENT:
 		return rule_find(c, q->id, e) == NULL ? -1 : 0;
 	case HISTORY_INTEGRATION:
-		if (integration_find(c, q->id, e) != NULL)
-			return 0;
-		/* Its history may still be there. */
-		return e->code == ERR_NOT_FOUND &&
-			rollup_knows(c->server->monitor.history.rollup,
-			    q->source, q->id)
-		    ? 0
-		    : -1;
+		return find_integration(c, q, key, e);
 	default:
 		return 0;
 	}
@@ -87,20 +112,24 @@ check_source(struct conn *c, const struct request_health_history *q,
 int
 cmd_health_history(struct conn *c, const struct request *r, struct err *e)
 {
-	const struct request_health_history *q = &r->u.health_history;
+	struct request_health_history q = r->u.health_history;
 	const struct rollup_task *history = &c->server->monitor.history;
 	struct answer answer = { .out = conn_reply(c),
 		.request = r,
 		.now_ns = c->server->now_ns };
 	struct poll_sample now;
+	struct buf key = { 0 };
 
-	if (check_source(c, q, e) == -1)
+	if (check_source(c, &q, &key, e) == -1) {
+		buf_free(&key);
 		return FAILED;
+	}
 	system_refresh(&c->server->monitor.system);
 	rollup_task_look(history, &now);
 	answer.now = bucket_of_poll(&now);
-	rollup_rows(history->rollup, q, answer.now_ns,
-	    q->source == HISTORY_SYSTEM ? put_polls : put_calls, &answer);
+	rollup_rows(history->rollup, &q, answer.now_ns,
+	    q.source == HISTORY_SYSTEM ? put_polls : put_calls, &answer);
+	buf_free(&key);
 	reply_ok(answer.out, r->id);
 	return HANDLED;
 }

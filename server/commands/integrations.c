@@ -18,17 +18,42 @@ must_wait(struct conn *c, struct slice id, bool decides)
 	return true;
 }
 
+/* Those of one identifier that the client sees: the worst, so that nothing is
+ * amiss behind one that is well; else the first. */
+static struct integration *
+find_worst(const struct conn *c, struct slice id)
+{
+	struct integrations *t = c->server->monitor.integrations;
+	struct integration *worst = NULL;
+	struct integration_view v, w;
+	struct radix_walk walk;
+	uint32_t slot;
+
+	radix_seek(&walk, integrations_index(t), id, false);
+	while ((slot = radix_step(&walk)) != RADIX_NONE) {
+		struct integration *i = integrations_at(t, slot);
+
+		if (!slice_eq(integration_id(i), id))
+			break;
+		if (!scope_sees_integration(c, i))
+			continue;
+		integration_look(i, c->server, &v);
+		if (worst == NULL || v.status > w.status) {
+			worst = i;
+			w = v;
+		}
+	}
+	return worst;
+}
+
 struct integration *
 integration_find(struct conn *c, struct slice id, struct err *e)
 {
-	struct integration *i =
-	    integrations_find(c->server->monitor.integrations, id);
+	struct integration *i = find_worst(c, id);
 
-	if (i != NULL && scope_sees_integration(c, i))
-		return i;
-	if (allowed(c, id, "integration", e))
+	if (i == NULL && allowed(c, id, "integration", e))
 		(void)err_quote(e, ERR_NOT_FOUND, id, "no such integration");
-	return NULL;
+	return i;
 }
 
 int
@@ -57,9 +82,10 @@ cmd_integration_remove(struct conn *c, const struct request *r, struct err *e)
 
 	if (must_wait(c, r->u.name, true))
 		return WAIT;
-	if ((i = integration_find(c, r->u.name, e)) == NULL)
+	if (integration_find(c, r->u.name, e) == NULL)
 		return FAILED;
-	if (i->probe == NULL)
+	i = integrations_find(c->server->monitor.integrations, r->u.name);
+	if (i == NULL || i->probe == NULL)
 		return err_set(e, ERR_CONFLICT,
 		    "it is the endpoint of a rule and goes with the rule");
 	return conn_asked(c,
@@ -70,7 +96,7 @@ cmd_integration_remove(struct conn *c, const struct request *r, struct err *e)
 static struct slice
 listed_id(const struct conn *c, uint32_t slot)
 {
-	return integration_id(
+	return integration_key(
 	    integrations_at(c->server->monitor.integrations, slot));
 }
 

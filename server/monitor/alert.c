@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "scoped.h"
 
 #define NONE THRESHOLD_NONE
 #define ANY THRESHOLD_ANY
@@ -46,7 +47,8 @@ alert_tell(const struct alert *a, enum alert_event event)
 	    LOG_STR("severity", alert_severity_word(a->severity)),
 	    LOG_STR("source_type", alert_source_word(alert_source_type(a))),
 	    LOG_STR("source", a->source),
-	    LOG_SLICE("message", buf_slice(&message)), LOG_END_);
+	    LOG_SLICE("message", buf_slice(&message)),
+	    scoped_log(alert_source(a)), LOG_END_);
 	buf_free(&message);
 	if (o->tell != NULL)
 		o->tell(o->ctx, event, a);

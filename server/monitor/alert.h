@@ -89,7 +89,9 @@ struct alert {
 	bool acking;	/* an acknowledgement is under way */
 	unsigned saves; /* under way */
 	uint8_t source_len;
-	char source[]; /* terminated */
+	/* Terminated. That of an integration is its key (see scoped.h): as a C
+	 * string its identifier. */
+	char source[];
 };
 
 enum alert_event { ALERT_RAISED, ALERT_ACKNOWLEDGED, ALERT_CLEARED };
@@ -173,6 +175,7 @@ const char *alert_severity_word(enum alert_severity severity);
 const char *alert_source_word(enum alert_source_type type);
 const char *alert_event_word(enum alert_event event);
 enum alert_source_type alert_source_type(const struct alert *a);
+struct slice alert_source(const struct alert *a);
 /* What is wrong, for people. */
 void alert_put_message(struct buf *out, const struct alert *a);
 /* Append the columns of ALERT LIST. */
@@ -185,7 +188,8 @@ struct alert_saved {
 	int64_t raised_ns, cleared_ns;
 	bool acknowledged;
 	double value, threshold;
-	char source[ID_MAX + 1];
+	char source[ID_MAX + 1]; /* as above */
+	size_t source_len;
 };
 int alert_decode(struct slice value, struct alert_saved *out, struct err *e);
 void alert_encode(struct buf *out, const struct alert_saved *saved);

@@ -84,7 +84,6 @@ void alert_tell(const struct alert *a, enum alert_event event);
 /* An alert without a number, in no list; NULL: no memory. */
 struct alert *alert_new(struct alerts *s, enum alert_condition condition,
     struct slice source);
-struct slice alert_source(const struct alert *a);
 /* Whether it is about an agent or an integration, of which there are many. */
 bool alert_is_of_many(const struct alert *a);
 /* The buckets. */

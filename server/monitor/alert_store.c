@@ -49,6 +49,7 @@ alert_write(struct alert *a, bool acknowledged, const struct store_waiter *w,
 	char text[ID_TEXT_MAX];
 
 	memcpy(saved.source, a->source, a->source_len + 1u);
+	saved.source_len = a->source_len;
 	buf_clear(&s->text);
 	alert_encode(&s->text, &saved);
 	if (s->text.failed)
@@ -127,8 +128,8 @@ alerts_drop_cleared(struct alerts *s, int64_t now_ns)
 static struct alert *
 restore(struct alerts *s, uint64_t id, const struct alert_saved *saved)
 {
-	struct alert *a =
-	    alert_new(s, saved->condition, slice_str(saved->source));
+	struct alert *a = alert_new(s, saved->condition,
+	    slice_of(saved->source, saved->source_len));
 
 	if (a == NULL || !alerts_reserve(s)) {
 		free(a);

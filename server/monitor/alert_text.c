@@ -2,8 +2,9 @@
  * Words for alerts, and how they are stored: a line of words
  *
  *	<condition> <severity> <raised_ns> <cleared_ns> <acknowledged>
- *	<value> <threshold> <source>
+ *	<value> <threshold> <source> [namespace]
  *
+ * with the namespace of an integration that has one (see scoped.h);
  * value and threshold in 1/10000. Later versions may add words at the end.
  */
 #include "alert_internal.h"
@@ -13,10 +14,11 @@
 
 #include "metric.h"
 #include "reply.h"
+#include "scoped.h"
 
 #define ONE 10000.0
 #define STORED_MAX UINT64_C(1000000000000000) /* exact as a double */
-#define STORED_WORDS 8
+#define STORED_WORDS 8			      /* without a namespace */
 #define STORED_BYTES 2048
 
 const char *
@@ -139,6 +141,8 @@ alert_put_words(struct buf *out, const struct alert *a)
 void
 alert_encode(struct buf *out, const struct alert_saved *saved)
 {
+	struct slice source = slice_of(saved->source, saved->source_len);
+
 	reply_str(out, alert_conditions[saved->condition].word);
 	reply_str(out, alert_severity_word(saved->severity));
 	reply_i64(out, saved->raised_ns);
@@ -147,6 +151,8 @@ alert_encode(struct buf *out, const struct alert_saved *saved)
 	reply_u64(out, stored(saved->value));
 	reply_u64(out, stored(saved->threshold));
 	reply_str(out, saved->source);
+	if (scoped_namespace(source).len > 0)
+		reply_word(out, scoped_namespace(source));
 }
 
 static bool
@@ -191,6 +197,22 @@ read_names(const struct slice *word, struct alert_saved *out)
 	out->severity = (enum alert_severity)severity;
 	memcpy(out->source, word[7].ptr, word[7].len);
 	out->source[word[7].len] = '\0';
+	out->source_len = word[7].len;
+	return true;
+}
+
+/* Behind the source, where there is one. */
+static bool
+read_namespace(struct slice word, struct alert_saved *out)
+{
+	struct err e;
+
+	if (word.len == 0 || !token_is_prefix(word, "namespace", &e) ||
+	    out->source_len + 1 + word.len > ID_MAX)
+		return false;
+	memcpy(out->source + out->source_len + 1, word.ptr, word.len);
+	out->source_len += 1 + word.len;
+	out->source[out->source_len] = '\0';
 	return true;
 }
 
@@ -222,7 +244,9 @@ alert_decode(struct slice value, struct alert_saved *out, struct err *e)
 		rc = token_split(line, value.len, &tokens, e);
 	}
 	if (rc == 0 &&
-	    (tokens.n < STORED_WORDS || !read_words(tokens.word, out)))
+	    (tokens.n < STORED_WORDS || !read_words(tokens.word, out) ||
+		(tokens.n > STORED_WORDS &&
+		    !read_namespace(tokens.word[STORED_WORDS], out))))
 		rc = -1;
 	token_fini(&tokens);
 	return rc == 0 ? 0 : err_set(e, ERR_INVALID, "not an alert");

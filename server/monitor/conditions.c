@@ -120,7 +120,7 @@ judge_integration(struct server *s, const struct integration *i)
 {
 	struct alerts *alerts = s->monitor.alerts;
 	const struct probe *probe = i->probe;
-	struct slice id = integration_id(i);
+	struct slice id = integration_key(i);
 	struct integration_view v;
 	int64_t latency_ns;
 

@@ -151,7 +151,7 @@ integration_put_one(struct buf *out, struct slice id, const struct server *s,
 	fill_probe(m, i->probe, s->config->health_polling_interval,
 	    shown.failed ? NULL : shown.ptr);
 	m[METRIC_INTEGRATION_breaker].word =
-	    breakers_state_word(s->sched, slice_str(i->id));
+	    breakers_state_word(s->sched, integration_key(i));
 	metric_put_pairs(out, id, METRIC_SECTION_INTEGRATION, m);
 	buf_free(&shown);
 }

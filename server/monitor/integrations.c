@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "rollup.h"
+#include "scoped.h"
 #include "token.h"
 
 /*
@@ -34,9 +35,7 @@ struct change {
 };
 
 struct integrations {
-	struct store *store;	/* borrowed */
-	struct rollup *history; /* borrowed; or NULL */
-	int64_t probe_limit_ns;
+	struct integrations_options o;
 	struct arena arena; /* the index's */
 	struct radix by_id;
 	struct integration **at; /* owned; by slot, from 1; NULL: free */
@@ -97,7 +96,7 @@ probe_new(const struct integrations *t, struct rule_spec *spec)
 
 	if (probe == NULL)
 		return NULL;
-	spec->number[OPTION_timeout] = t->probe_limit_ns;
+	spec->number[OPTION_timeout] = t->o.probe_limit_ns;
 	spec->number[OPTION_kill_after] = 0;
 	probe->spec = rule_spec_ref(spec);
 	return probe;
@@ -108,13 +107,13 @@ probe_new(const struct integrations *t, struct rule_spec *spec)
 static struct slice
 id_of(const void *ctx, uint32_t slot)
 {
-	return integration_id(integrations_at(ctx, slot));
+	return integration_key(integrations_at(ctx, slot));
 }
 
 struct integration *
-integrations_find(const struct integrations *t, struct slice id)
+integrations_find(const struct integrations *t, struct slice key)
 {
-	uint32_t slot = radix_find(&t->by_id, id);
+	uint32_t slot = radix_find(&t->by_id, key);
 
 	return slot == RADIX_NONE ? NULL : t->at[slot];
 }
@@ -153,14 +152,14 @@ integrations_next_rule(const struct integrations *t, uint32_t rule)
 }
 
 static struct integration *
-integration_new(struct slice id)
+integration_new(struct slice key)
 {
-	struct integration *i = calloc(1, sizeof(*i) + id.len + 1);
+	struct integration *i = calloc(1, sizeof(*i) + key.len + 1);
 
 	if (i == NULL)
 		return NULL;
-	i->id_len = (uint8_t)id.len;
-	memcpy(i->id, id.ptr, id.len);
+	i->key_len = (uint8_t)key.len;
+	memcpy(i->id, key.ptr, key.len);
 	return i;
 }
 
@@ -218,7 +217,7 @@ insert(struct integrations *t, struct integration *i)
 
 	i->slot = take_slot(t);
 	t->at[i->slot] = i;
-	rc = radix_insert(&t->by_id, integration_id(i), i->slot, &other);
+	rc = radix_insert(&t->by_id, integration_key(i), i->slot, &other);
 	assert(rc == 0);
 	(void)rc;
 }
@@ -229,7 +228,7 @@ settle(struct integrations *t, struct integration *i)
 {
 	if (i->probe != NULL || i->first_rule != 0)
 		return;
-	(void)radix_remove(&t->by_id, integration_id(i));
+	(void)radix_remove(&t->by_id, integration_key(i));
 	t->at[i->slot] = NULL;
 	t->free_slot = i->slot;
 	integration_free(i);
@@ -309,20 +308,25 @@ watch_endpoint(struct integrations *t, struct slice endpoint)
 		return i;
 	}
 	if (!t->left_out)
-		LOG_WARN("endpoints_left_out", LOG_SLICE("first", endpoint),
-		    LOG_STR("error", why));
+		LOG_WARN("endpoints_left_out",
+		    LOG_SLICE("first", scoped_name(endpoint)),
+		    LOG_STR("error", why), scoped_log(endpoint));
 	t->left_out = true;
 	return NULL;
 }
 
-/* What a rule calls, in t->text; one too long for an identifier is no host's
- * name and stays empty. */
+/* The key of what a spec of the rule calls, in t->text; empty: nothing, or it
+ * is too long. */
 static struct slice
-endpoint_of(struct integrations *t, const struct rule_spec *spec)
+endpoint_of(struct integrations *t, const struct rule *rule,
+    const struct rule_spec *spec)
 {
 	buf_clear(&t->text);
 	rule_spec_put_endpoint(&t->text, spec);
-	if (t->text.failed || t->text.len > ID_MAX)
+	if (t->text.len > 0 && t->o.namespace_of != NULL)
+		scoped_put(&t->text, slice_of("", 0),
+		    t->o.namespace_of(t->o.ctx, rule));
+	if (t->text.failed || t->text.len > INTEGRATION_KEY_MAX)
 		buf_clear(&t->text);
 	return buf_slice(&t->text);
 }
@@ -330,14 +334,14 @@ endpoint_of(struct integrations *t, const struct rule_spec *spec)
 void
 integrations_rule_changed(struct integrations *t, const struct rule *rule)
 {
-	struct slice endpoint = endpoint_of(t, rule->spec);
+	struct slice endpoint = endpoint_of(t, rule, rule->spec);
 	struct integration *i = NULL;
 	uint32_t before;
 
 	if (make_use(t, rule->slot) == -1)
 		return; /* it calls what is not watched */
 	before = t->uses[rule->slot].integration;
-	if (before != 0 && slice_eq(integration_id(t->at[before]), endpoint))
+	if (before != 0 && slice_eq(integration_key(t->at[before]), endpoint))
 		return;
 	if (endpoint.len > 0)
 		i = watch_endpoint(t, endpoint);
@@ -367,9 +371,9 @@ count(const struct integrations *t, struct integration *i,
 	i->last_answered = run->answered;
 	i->last_used_ns = run->ended_ns;
 	calls_add(&i->calls, failed, run->answered, took_ns, now_mono_ns);
-	if (t->history != NULL)
-		rollup_add(t->history, HISTORY_INTEGRATION, integration_id(i),
-		    !failed, took_ns, run->ended_ns);
+	if (t->o.history != NULL)
+		rollup_add(t->o.history, HISTORY_INTEGRATION,
+		    integration_key(i), !failed, took_ns, run->ended_ns);
 }
 
 static bool
@@ -382,16 +386,22 @@ is_error(const struct rule_spec *spec, const struct run *run)
 }
 
 void
-integrations_called(struct integrations *t, const struct rule_spec *spec,
-    const struct run *run, int64_t now_mono_ns)
+integrations_called(struct integrations *t, struct slice rule,
+    const struct rule_spec *spec, const struct run *run, int64_t now_mono_ns)
 {
+	const struct rule *of;
 	struct integration *i;
 	struct slice endpoint;
 
 	if (run->outcome != RUN_SUCCESS && run->outcome != RUN_FAILURE &&
 	    run->outcome != RUN_TIMEOUT)
 		return;
-	endpoint = endpoint_of(t, spec);
+	if (!rule_spec_has_endpoint(spec))
+		return;
+	/* When the rule is gone, nobody knows whose call it was. */
+	if ((of = rules_find(store_rules(t->o.store), rule)) == NULL)
+		return;
+	endpoint = endpoint_of(t, of, spec);
 	if (endpoint.len == 0 || (i = integrations_find(t, endpoint)) == NULL)
 		return;
 	count(t, i, run, is_error(spec, run), now_mono_ns);
@@ -465,7 +475,7 @@ static void
 apply(struct change *c)
 {
 	struct integrations *t = c->t;
-	struct integration *i = integrations_find(t, integration_id(c->made));
+	struct integration *i = integrations_find(t, integration_key(c->made));
 
 	if (i == NULL && c->probe == NULL)
 		return;
@@ -507,7 +517,7 @@ integrations_set(struct integrations *t, struct slice id,
 	    reserve(t, t->n_changes) == -1)
 		rc = err_nomem(e);
 	else
-		rc = store_entry_set(t->store, ENTRY_INTEGRATION, id,
+		rc = store_entry_set(t->o.store, ENTRY_INTEGRATION, id,
 		    buf_slice(&t->text), &ours, e);
 	if (rc == -1)
 		change_end(c);
@@ -524,7 +534,7 @@ integrations_remove(struct integrations *t, struct slice id,
 
 	if (c == NULL)
 		return err_nomem(e);
-	rc = store_entry_remove(t->store, ENTRY_INTEGRATION, id, &ours, e);
+	rc = store_entry_remove(t->o.store, ENTRY_INTEGRATION, id, &ours, e);
 	if (rc == -1)
 		change_end(c);
 	return rc;
@@ -558,11 +568,11 @@ load_entry(struct integrations *t, const struct entry *entry, struct err *e)
 static int
 load(struct integrations *t, struct err *e)
 {
-	const struct rules *rules = store_rules(t->store);
+	const struct rules *rules = store_rules(t->o.store);
 	const struct entry *entry;
 	struct entries_walk walk;
 
-	entries_seek(&walk, store_entries(t->store), ENTRY_INTEGRATION,
+	entries_seek(&walk, store_entries(t->o.store), ENTRY_INTEGRATION,
 	    slice_of("", 0), false);
 	while ((entry = entries_step(&walk)) != NULL)
 		if (load_entry(t, entry, e) == -1)
@@ -574,8 +584,7 @@ load(struct integrations *t, struct err *e)
 }
 
 struct integrations *
-integrations_new(struct store *store, struct rollup *history,
-    int64_t probe_limit_ns, struct err *e)
+integrations_new(const struct integrations_options *o, struct err *e)
 {
 	struct integrations *t = calloc(1, sizeof(*t));
 
@@ -584,9 +593,7 @@ integrations_new(struct store *store, struct rollup *history,
 		(void)err_nomem(e);
 		return NULL;
 	}
-	t->store = store;
-	t->history = history;
-	t->probe_limit_ns = probe_limit_ns;
+	t->o = *o;
 	t->n_slots = 1;
 	radix_init(&t->by_id, &t->arena, id_of, t);
 	if (load(t, e) == 0)

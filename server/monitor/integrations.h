@@ -1,8 +1,10 @@
 /*
  * The systems that the server calls: the endpoints of http, redis and amqp
  * rules, by themselves, as long as there is such a rule; and what INTEGRATION
- * SET names, which is probed on each poll. An endpoint that is set too is one
- * integration, with both.
+ * SET names, which is probed on each poll. An endpoint of rules in different
+ * namespaces of auth_file is one integration for each of them, all with the
+ * same identifier; that of rules in none, when it is set too, is one with
+ * both.
  *
  * A call is an attempt of a run that succeeded, failed or timed out, or a
  * probe that ended. It is an error when nobody answered in time, or the answer
@@ -13,7 +15,8 @@
  * and probes that were set are durable: entries of the store.
  *
  * Bounds: entries.def says how many are set; INTEGRATIONS_ENDPOINTS_MAX are
- * watched by themselves, more endpoints are left out and the log says so. Half
+ * watched by themselves, more endpoints are left out and the log says so; so
+ * are those whose key (see scoped.h) is over INTEGRATION_KEY_MAX bytes. Half
  * a KiB each, and 16 bytes a rule. Main thread.
  */
 #ifndef MONITOR_INTEGRATIONS_H
@@ -31,6 +34,7 @@
 #include "store.h"
 
 #define INTEGRATIONS_ENDPOINTS_MAX 10000u
+#define INTEGRATION_KEY_MAX RADIX_KEY_MAX
 
 /* What INTEGRATION SET has set, and how the last probe ended. */
 struct probe {
@@ -51,29 +55,37 @@ struct integration {
 	uint64_t calls_total, errors_total;
 	int64_t last_used_ns; /* wall clock; 0: never */
 	bool last_failed, last_answered;
-	uint8_t id_len;
-	char id[]; /* terminated */
+	uint8_t key_len;
+	char id[]; /* terminated: the key, of which this is the identifier */
 };
 
 struct integrations;
 
 struct rollup;
 
-/* With those that the store has and the endpoints of its rules. Store and
- * history (told of each call; or NULL) are borrowed. A probe may take so
- * long. */
-struct integrations *integrations_new(struct store *store,
-    struct rollup *history, int64_t probe_limit_ns, struct err *e);
+struct integrations_options {
+	struct store *store;	/* borrowed */
+	struct rollup *history; /* borrowed, told of each call; or NULL */
+	int64_t probe_limit_ns; /* a probe may take so long */
+	/* The namespace of auth_file that a rule lies in. NULL: there is but
+	 * one. */
+	struct slice (*namespace_of)(void *ctx, const struct rule *rule);
+	void *ctx;
+};
+
+/* With those that the store has and the endpoints of its rules. */
+struct integrations *integrations_new(const struct integrations_options *o,
+    struct err *e);
 /* NULL is allowed. Changes under way are not told of any more. */
 void integrations_free(struct integrations *t);
 
-/* A rule has been set, and is about to go. */
+/* A rule has been set, or lies in another namespace; and is about to go. */
 void integrations_rule_changed(struct integrations *t, const struct rule *rule);
 void integrations_rule_removed(struct integrations *t, const struct rule *rule);
 
-/* An attempt has ended. */
-void integrations_called(struct integrations *t, const struct rule_spec *spec,
-    const struct run *run, int64_t now_mono_ns);
+/* An attempt has ended, of a rule as its execution has matched it. */
+void integrations_called(struct integrations *t, struct slice rule,
+    const struct rule_spec *spec, const struct run *run, int64_t now_mono_ns);
 /* The probe with i->probe->number has ended. */
 void integrations_probed(struct integrations *t, struct integration *i,
     const struct run *run, int64_t now_mono_ns);
@@ -88,9 +100,10 @@ int integrations_set(struct integrations *t, struct slice id,
 int integrations_remove(struct integrations *t, struct slice id,
     const struct store_waiter *w, struct err *e);
 
-/* NULL: there is none. Valid until the next change or removed rule. */
+/* By its key: that of one that is set is the identifier. NULL: there is none.
+ * Valid until the next change or removed rule. */
 struct integration *integrations_find(const struct integrations *t,
-    struct slice id);
+    struct slice key);
 /* The one in a slot; the index has these as its leaves. */
 struct integration *integrations_at(const struct integrations *t,
     uint32_t slot);
@@ -110,9 +123,15 @@ struct rule_spec *probe_decode(struct slice value, struct err *e);
 void probe_encode(struct buf *out, const struct rule_spec *probe);
 
 static inline struct slice
+integration_key(const struct integration *i)
+{
+	return slice_of(i->id, i->key_len);
+}
+
+static inline struct slice
 integration_id(const struct integration *i)
 {
-	return slice_of(i->id, i->id_len);
+	return slice_str(i->id);
 }
 
 #endif

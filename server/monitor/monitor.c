@@ -76,6 +76,12 @@ on_alert(void *ctx, enum alert_event event, const struct alert *a)
 	watch_alert(ctx, event, a);
 }
 
+static struct slice
+namespace_of(void *ctx, const struct rule *rule)
+{
+	return server_namespace_of(ctx, rule);
+}
+
 int
 monitor_open(struct monitor *m, struct err *e)
 {
@@ -85,12 +91,18 @@ monitor_open(struct monitor *m, struct err *e)
 		.tell = on_alert,
 		.ctx = m->server,
 	};
+	struct integrations_options io = {
+		.store = m->server->store,
+		.probe_limit_ns = m->server->config->health_probe_timeout,
+		.namespace_of = namespace_of,
+		.ctx = m->server,
+	};
 
 	if (rollup_task_open(&m->history, m->server, e) == -1 ||
 	    (m->alerts = alerts_new(&o, e)) == NULL)
 		return -1;
-	m->integrations = integrations_new(m->server->store, m->history.rollup,
-	    m->server->config->health_probe_timeout, e);
+	io.history = m->history.rollup;
+	m->integrations = integrations_new(&io, e);
 	return m->integrations == NULL ? -1 : 0;
 }
 
@@ -130,8 +142,8 @@ monitor_observe(struct monitor *m, const struct sched_event *event)
 	pace_observe(&m->pace, event, os->mono_ns());
 	if (event->kind == SCHED_ENDED && event->spec != NULL &&
 	    event->run != NULL)
-		integrations_called(m->integrations, event->spec, event->run,
-		    os->mono_ns());
+		integrations_called(m->integrations, slice_str(event->rule),
+		    event->spec, event->run, os->mono_ns());
 	watch_execution(m->server, event);
 }
 
@@ -146,6 +158,17 @@ monitor_rule_removed(struct monitor *m, struct rule *rule)
 {
 	agents_forget(rule);
 	integrations_rule_removed(m->integrations, rule);
+}
+
+void
+monitor_namespaces_changed(struct monitor *m)
+{
+	const struct rules *rules = store_rules(m->server->store);
+
+	for (uint32_t i = 1; i < rules->n_slots; i++)
+		if (rules_by_slot(rules, i) != NULL)
+			integrations_rule_changed(m->integrations,
+			    rules_by_slot(rules, i));
 }
 
 void

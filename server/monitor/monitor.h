@@ -68,6 +68,8 @@ void monitor_fini(struct monitor *m);
 void monitor_observe(struct monitor *m, const struct sched_event *event);
 void monitor_rule_changed(struct monitor *m, const struct rule *rule);
 void monitor_rule_removed(struct monitor *m, struct rule *rule);
+/* Rules lie in other namespaces of auth_file than before. */
+void monitor_namespaces_changed(struct monitor *m);
 /* For struct store_options. */
 void monitor_committed(struct monitor *m, int64_t took_ns);
 

@@ -2,7 +2,8 @@
  * Sources are numbered, since an identifier may be as long as a key of an
  * entry. The entries:
  *
- *	history_source	<number>	u8 source, name identifier
+ *	history_source	<number>	u8 source, name identifier and, if there
+ *					is one, name namespace (see scoped.h)
  *	history		<number>.<day>	see bucket.h
  *
  * with the number in eight hexadecimal digits, and the day counted from the
@@ -22,6 +23,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "scoped.h"
 
 #define KEY_MAX 24
 #define NUMBER_LEN 8
@@ -248,7 +250,8 @@ find_or_add(struct rollup *r, enum history_source kind, struct slice id,
 		return add_source(r, place, kind, id, r->next_number);
 	if (!r->full_said)
 		LOG_WARN("history_full", LOG_U64("sources", ROLLUP_SOURCES_MAX),
-		    LOG_SLICE("first_without", id));
+		    LOG_SLICE("first_without", scoped_name(id)),
+		    scoped_log(id));
 	r->full_said = true;
 	return NULL;
 }
@@ -392,7 +395,9 @@ save_source(struct rollup *r, const struct source *s, struct err *e)
 		.ptr != NULL)
 		return 0;
 	record_put_u8(&value, (unsigned)s->kind);
-	record_put_name(&value, s->id);
+	record_put_name(&value, scoped_name(s->id));
+	if (scoped_namespace(s->id).len > 0)
+		record_put_name(&value, scoped_namespace(s->id));
 	rc = value.failed ? err_nomem(e)
 			  : store_entry_set(r->store, ENTRY_HISTORY_SOURCE, key,
 				buf_slice(&value), &nobody, e);
@@ -622,27 +627,47 @@ rollup_rows(const struct rollup *r, const struct request_health_history *q,
 
 /* --- beginning and end --- */
 
+/* Whose it is, as it was saved; false: it makes no sense. The namespace came
+ * later than the rest. */
+static bool
+read_source(struct slice value, unsigned *kind, struct buf *id)
+{
+	struct slice name, namespace = slice_of("", 0);
+	struct record_reader in;
+
+	record_read(&in, value);
+	*kind = record_get_u8(&in);
+	name = record_get_name(&in);
+	if (!in.bad && in.left > 0)
+	namespace = record_get_name(&in);
+	if (!record_done(&in) || name.len == 0)
+		return false;
+	scoped_put(id, name, namespace);
+	return true;
+}
+
 /* A source as it was saved; 0, or -1 when memory is out. */
 static int
 load_source(struct rollup *r, const struct entry *entry, unsigned place)
 {
-	struct record_reader in;
-	unsigned kind;
-	struct slice id;
+	struct buf id = { 0 };
 	uint32_t number, day;
+	unsigned kind;
+	int rc = 0;
 
-	record_read(&in, entry_value(entry));
-	kind = record_get_u8(&in);
-	id = record_get_name(&in);
-	if (!record_done(&in) || kind < HISTORY_AGENT ||
-	    kind > HISTORY_SYSTEM || id.len == 0 ||
-	    !read_key(entry_id(entry), &number, &day) ||
-	    find(r, (enum history_source)kind, id) != NULL)
-		return 0; /* of no use: nothing else needs it */
-	return add_source(r, place, (enum history_source)kind, id, number) ==
-		NULL
-	    ? -1
-	    : 0;
+	/* What makes no sense is left alone: nothing else needs it. */
+	if (read_source(entry_value(entry), &kind, &id) &&
+	    kind >= HISTORY_AGENT && kind <= HISTORY_SYSTEM &&
+	    read_key(entry_id(entry), &number, &day) &&
+	    (id.failed ||
+		find(r, (enum history_source)kind, buf_slice(&id)) == NULL))
+		rc = id.failed ||
+			add_source(r, place, (enum history_source)kind,
+			    buf_slice(&id), number) == NULL
+		    ? -1
+		    : 0;
+	buf_free(&id);
+	return rc;
 }
 
 static int

@@ -41,7 +41,7 @@ struct rollup *rollup_open(struct store *s, struct err *e);
 void rollup_free(struct rollup *r); /* NULL is allowed */
 
 /* An attempt of an agent (by its rule's identifier) or a call of an
- * integration has ended. Times are those of the wall clock. */
+ * integration (by its key) has ended. Times are those of the wall clock. */
 void rollup_add(struct rollup *r, enum history_source source, struct slice id,
     bool success, int64_t duration_ns, int64_t now_ns);
 

@@ -15,6 +15,7 @@
 #include "reply.h"
 #include "run.h"
 #include "scope.h"
+#include "scoped.h"
 
 struct watch {
 	struct conn *conn;
@@ -268,17 +269,16 @@ sees_breaker(const struct conn *c, const void *what)
 }
 
 void
-watch_breaker(struct server *s, const char *breaker, enum breaker_state state)
+watch_breaker(struct server *s, struct slice key, enum breaker_state state)
 {
-	struct slice name = slice_str(breaker);
 	struct buf *row;
 
 	if (!watch_wanted(s, WATCH_BREAKERS))
 		return;
 	row = watch_begin(s, WATCH_BREAKERS);
-	reply_str(row, breaker);
+	reply_word(row, scoped_name(key));
 	reply_str(row, breaker_state_word(state));
-	watch_end(s, name, sees_breaker, &name);
+	watch_end(s, scoped_name(key), sees_breaker, &key);
 }
 
 static bool

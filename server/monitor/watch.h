@@ -61,7 +61,7 @@ void watch_execution(struct server *s, const struct sched_event *event);
 void watch_alert(struct server *s, enum alert_event event,
     const struct alert *a);
 /* A breaker is in another state now. */
-void watch_breaker(struct server *s, const char *breaker,
+void watch_breaker(struct server *s, struct slice key,
     enum breaker_state state);
 /* The status of each part, of each agent and of each integration, on a poll: a
  * slice at a time, so that others get their turn. Call it again with the same

@@ -348,6 +348,98 @@ load_tokens(struct loader *l, struct err *e)
 	return 0;
 }
 
+/* ---- Namespaces ---- */
+
+/* They are nested like the names that begin with them. */
+struct auth_namespace {
+	struct slice prefix;		     /* a token's */
+	const struct auth_namespace *around; /* the next shorter; NULL: none */
+};
+
+static int
+namespace_cmp(const void *a, const void *b)
+{
+	const struct auth_namespace *x = a, *y = b;
+
+	return slice_cmp(x->prefix, y->prefix);
+}
+
+static const struct auth_namespace *
+out_to(const struct auth_namespace *n, struct slice name)
+{
+	while (n != NULL && !slice_has_prefix(name, n->prefix))
+		n = n->around;
+	return n;
+}
+
+/* Sort them, leave out what is there twice, and nest them. */
+static int
+list_namespaces(struct auth *auth, struct err *e)
+{
+	struct auth_namespace *all = calloc(auth->n, sizeof(*all));
+	size_t n = 0;
+
+	if (all == NULL)
+		return err_nomem(e);
+	for (size_t i = 0; i < auth->n; i++)
+		all[i].prefix = slice_str(auth->tokens[i].namespace);
+	qsort(all, auth->n, sizeof(*all), namespace_cmp);
+	for (size_t i = 0; i < auth->n; i++) {
+		struct slice prefix = all[i].prefix;
+
+		if (n > 0 && slice_eq(prefix, all[n - 1].prefix))
+			continue;
+		/* What is before it begins with whatever it begins with. */
+		all[n].around = n == 0 ? NULL : out_to(&all[n - 1], prefix);
+		all[n++].prefix = prefix;
+	}
+	auth->namespaces = all;
+	auth->n_namespaces = n;
+	return 0;
+}
+
+static struct slice
+common_start(struct slice a, struct slice b)
+{
+	size_t n = 0;
+
+	while (n < a.len && n < b.len && a.ptr[n] == b.ptr[n])
+		n++;
+	return slice_of(a.ptr, n);
+}
+
+struct slice
+auth_namespace_of(const struct auth *auth, struct slice id,
+    struct slice pattern)
+{
+	struct slice both = common_start(id, pattern);
+	size_t low = 0, high = auth == NULL ? 0 : auth->n_namespaces;
+	const struct auth_namespace *found = NULL;
+
+	while (low < high) { /* the last that is not after it */
+		size_t middle = low + (high - low) / 2;
+
+		if (slice_cmp(auth->namespaces[middle].prefix, both) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low > 0)
+		found = out_to(&auth->namespaces[low - 1], both);
+	return found == NULL ? slice_of("", 0) : found->prefix;
+}
+
+bool
+auth_same_namespaces(const struct auth *a, const struct auth *b)
+{
+	if (a->n_namespaces != b->n_namespaces)
+		return false;
+	for (size_t i = 0; i < a->n_namespaces; i++)
+		if (!slice_eq(a->namespaces[i].prefix, b->namespaces[i].prefix))
+			return false;
+	return true;
+}
+
 /* ---- Loading ---- */
 
 struct auth *
@@ -360,7 +452,7 @@ auth_parse(const char *file, struct slice text, struct err *e)
 		(void)err_nomem(e);
 		return NULL;
 	}
-	if (load_tokens(&l, e) == 0)
+	if (load_tokens(&l, e) == 0 && list_namespaces(l.auth, e) == 0)
 		return l.auth;
 	auth_free(l.auth);
 	return NULL;
@@ -399,6 +491,7 @@ auth_free(struct auth *auth)
 	if (auth->n > 0)
 		OPENSSL_cleanse(auth->tokens, auth->n * sizeof(*auth->tokens));
 	free(auth->tokens);
+	free(auth->namespaces);
 	free(auth);
 }
 

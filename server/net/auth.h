@@ -32,6 +32,8 @@ struct auth_token {
 struct auth {
 	struct auth_token *tokens;
 	size_t n;
+	struct auth_namespace *namespaces; /* each once, in byte order */
+	size_t n_namespaces;
 	bool exposed; /* others than owner and group can read the file */
 };
 
@@ -57,6 +59,13 @@ bool auth_allows_name(const struct auth_token *token, struct slice name);
  * server do; -1 with ERR_DENIED and the runner it lacks. NULL may all. */
 int auth_check_runner(const struct auth_token *token,
     const struct rule_spec *spec, struct err *e);
+
+/* The longest namespace of a token in which both an identifier and a pattern
+ * lie; empty: there is none, or auth is NULL. Lives as long as auth. */
+struct slice auth_namespace_of(const struct auth *auth, struct slice id,
+    struct slice pattern);
+/* Whether both have the same namespaces. */
+bool auth_same_namespaces(const struct auth *a, const struct auth *b);
 
 /* The namespace as people write it: "*" for all. */
 const char *auth_namespace_word(const struct auth_token *token);

@@ -4,6 +4,7 @@
 #include "breakers.h"
 #include "conn.h"
 #include "integrations.h"
+#include "scoped.h"
 #include "session.h"
 
 bool
@@ -39,19 +40,25 @@ scope_sees_session(const struct conn *c, const struct session *session)
 	return scope_sees_rule_id(c, slice_str(session->crew->rule));
 }
 
+/* What is kept for a namespace, which is not empty. */
+static bool
+sees_namespace(const struct conn *c, struct slice namespace)
+{
+	return scope_sees_name(c, namespace);
+}
+
 bool
 scope_sees_integration(const struct conn *c, const struct integration *i)
 {
-	const struct integrations *t = c->server->monitor.integrations;
-	const struct rules *rules = store_rules(c->server->store);
-	uint32_t slot = i->first_rule;
+	struct slice namespace = scoped_namespace(integration_key(i));
 
-	if (scope_sees_name(c, integration_id(i)))
-		return true;
-	for (; slot != 0; slot = integrations_next_rule(t, slot))
-		if (scope_sees_rule(c, rules_by_slot(rules, slot)))
-			return true;
-	return false;
+	if (namespace.len > 0)
+		return sees_namespace(c, namespace);
+	/* The endpoint of rules that lie in no tenant's namespace is nobody
+	 * else's, whatever it is called; a probe is of those who may see its
+	 * identifier. */
+	return scope_is_all(c) ||
+	    (i->probe != NULL && scope_sees_name(c, integration_id(i)));
 }
 
 static bool
@@ -61,10 +68,14 @@ sees_rule(const void *ctx, const struct rule *rule)
 }
 
 bool
-scope_sees_breaker(const struct conn *c, struct slice name)
+scope_sees_breaker(const struct conn *c, struct slice key)
 {
+	struct slice namespace = scoped_namespace(key);
+
+	if (namespace.len > 0)
+		return sees_namespace(c, namespace);
 	return scope_is_all(c) ||
-	    breakers_any_rule(c->server->sched, name, sees_rule, c);
+	    breakers_any_rule(c->server->sched, key, sees_rule, c);
 }
 
 /* Of a rule that is gone, only who may see all is told. */
@@ -76,13 +87,16 @@ sees_agent(const struct conn *c, struct slice id)
 		scope_sees_rule_id(c, id));
 }
 
+/* An integration, by its key. */
 static bool
-sees_called(const struct conn *c, struct slice id)
+sees_called(const struct conn *c, struct slice key)
 {
-	const struct integration *i =
-	    integrations_find(c->server->monitor.integrations, id);
+	const struct integration *i;
 
-	return i == NULL ? scope_sees_name(c, id)
+	if (scoped_namespace(key).len > 0)
+		return sees_namespace(c, scoped_namespace(key));
+	i = integrations_find(c->server->monitor.integrations, key);
+	return i == NULL ? scope_sees_name(c, key)
 			 : scope_sees_integration(c, i);
 }
 
@@ -91,9 +105,9 @@ scope_sees_alert(const struct conn *c, const struct alert *a)
 {
 	switch (alert_source_type(a)) {
 	case SOURCE_AGENT:
-		return sees_agent(c, slice_str(a->source));
+		return sees_agent(c, alert_source(a));
 	case SOURCE_INTEGRATION:
-		return sees_called(c, slice_str(a->source));
+		return sees_called(c, alert_source(a));
 	default:
 		return true;
 	}

@@ -29,7 +29,7 @@ bool scope_sees_rule(const struct conn *c, const struct rule *rule);
 bool scope_sees_rule_id(const struct conn *c, struct slice id);
 bool scope_sees_session(const struct conn *c, const struct session *session);
 bool scope_sees_integration(const struct conn *c, const struct integration *i);
-bool scope_sees_breaker(const struct conn *c, struct slice name);
+bool scope_sees_breaker(const struct conn *c, struct slice key);
 /* That of a rule or an integration, or one about the server. */
 bool scope_sees_alert(const struct conn *c, const struct alert *a);
 

@@ -18,95 +18,8 @@
 #include "log.h"
 #include "os.h"
 #include "sched_internal.h"
+#include "scoped.h"
 #include "tstamp.h"
-
-/* --- by name --- */
-
-static struct gate *
-find(const struct sched *s, struct slice name)
-{
-	return (struct gate *)(void *)names_find(&s->gates.by_name, name);
-}
-
-static struct gate *
-find_next(const struct sched *s, struct slice name)
-{
-	return (struct gate *)(void *)names_after(&s->gates.by_name, name);
-}
-
-/* The name of the breaker of a rule that has one. */
-static void
-put_name(struct buf *out, const struct rule *rule)
-{
-	rule_spec_put_endpoint(out, rule->spec);
-	if (out->len == 0) {
-		buf_add_str(out, "rule:");
-		buf_add_slice(out, rule_id(rule));
-	}
-	buf_add_byte(out, '\0');
-}
-
-/* --- their life --- */
-
-/* Takes the name over. NULL: no memory. */
-static struct gate *
-gate_new(struct sched *s, char *name)
-{
-	struct gate *g = calloc(1, sizeof(*g));
-
-	if (g == NULL)
-		return NULL;
-	g->gates = &s->gates;
-	g->named.name = name;
-	breaker_init(&g->breaker);
-	if (names_add(&s->gates.by_name, &g->named) == -1) {
-		free(g);
-		return NULL;
-	}
-	s->gates.count[BREAKER_CLOSED]++;
-	return g;
-}
-
-static struct gate *
-gate_ref(struct gate *g)
-{
-	if (g != NULL)
-		g->refs++;
-	return g;
-}
-
-static void
-gate_unref(struct gate *g)
-{
-	if (g == NULL || --g->refs > 0)
-		return;
-	assert(g->held.n == 0 && g->rules == NULL && !g->open);
-	waitq_remove(&g->alarm);
-	g->gates->count[g->told]--;
-	names_remove(&g->gates->by_name, &g->named);
-	free(g->last_error);
-	free(g->named.name);
-	free(g);
-}
-
-/* The breaker of a rule, with a reference; NULL: no memory. */
-static struct gate *
-gate_of(struct sched *s, const struct rule *rule)
-{
-	struct buf name = { 0 };
-	struct gate *g;
-
-	put_name(&name, rule);
-	if (name.failed) {
-		buf_free(&name);
-		return NULL;
-	}
-	g = find(s, slice_str(name.ptr));
-	if (g == NULL && (g = gate_new(s, name.ptr)) != NULL)
-		return gate_ref(g);
-	buf_free(&name);
-	return gate_ref(g);
-}
 
 int
 breakers_attach(struct sched *s, struct rule_state *state,
@@ -152,6 +65,7 @@ tell(struct sched *s, struct gate *g)
 {
 	enum breaker_state state = g->breaker.state;
 	const char *word = breaker_state_word(state);
+	struct slice key = g->named.name;
 
 	s->gates.count[g->told]--;
 	s->gates.count[state]++;
@@ -159,16 +73,16 @@ tell(struct sched *s, struct gate *g)
 	if (state == BREAKER_OPEN || state == BREAKER_ISOLATED)
 		g->opened_ns = os->wall_ns();
 	if (state == BREAKER_OPEN)
-		LOG_WARN("breaker", LOG_STR("breaker", g->named.name),
+		LOG_WARN("breaker", LOG_STR("breaker", key.ptr),
 		    LOG_STR("state", word),
 		    LOG_STR("reason",
-			g->last_error == NULL ? "-" : g->last_error));
+			g->last_error == NULL ? "-" : g->last_error),
+		    scoped_log(key));
 	else
-		LOG_INFO("breaker", LOG_STR("breaker", g->named.name),
-		    LOG_STR("state", word));
+		LOG_INFO("breaker", LOG_STR("breaker", key.ptr),
+		    LOG_STR("state", word), scoped_log(key));
 	if (s->options.breaker_changed != NULL)
-		s->options.breaker_changed(s->options.ctx, g->named.name,
-		    state);
+		s->options.breaker_changed(s->options.ctx, key, state);
 }
 
 /* Between looking at one clock and at the other time passes: only a greater
@@ -197,9 +111,8 @@ arm(struct sched *s, struct gate *g)
 	compare_clocks(s, os->wall_ns(), os->mono_ns());
 }
 
-/* Whatever may have changed, for the breaker or for what it holds. */
-static void
-look(struct sched *s, struct gate *g)
+void
+breakers_look(struct sched *s, struct gate *g)
 {
 	if (g->held.n == 0)
 		breaker_relax(&g->breaker);
@@ -266,7 +179,7 @@ breakers_tick(struct sched *s, int64_t now_ns)
 			return;
 		}
 		breaker_alarm(&g->breaker);
-		look(s, g);
+		breakers_look(s, g);
 	}
 }
 
@@ -286,7 +199,7 @@ breakers_fini(struct sched *s)
 	struct gate *g;
 
 	/* Only those who isolated them still have references. */
-	while ((g = find_next(s, slice_of("", 0))) != NULL)
+	while ((g = gate_after(s, slice_of("", 0))) != NULL)
 		gate_unref(g);
 }
 
@@ -322,7 +235,7 @@ breakers_moved(struct sched *s, struct execution *x, uint8_t from)
 		breaker_end(&g->breaker, x->era);
 	if (x->state == EXECUTION_READY)
 		x->era = breaker_begin(&g->breaker, os->mono_ns());
-	look(s, g);
+	breakers_look(s, g);
 }
 
 void
@@ -334,7 +247,7 @@ breakers_quit(struct sched *s, struct execution *x)
 		return;
 	if (is_through(x->state))
 		breaker_end(&g->breaker, x->era);
-	look(s, g);
+	breakers_look(s, g);
 	x->gate = NULL;
 	gate_unref(g);
 }
@@ -393,7 +306,7 @@ breakers_judge(struct sched *s, struct execution *x)
 	if (!success)
 		keep_error(g, run);
 	breaker_judge(&g->breaker, x->era, x->spec, success, os->mono_ns());
-	look(s, g);
+	breakers_look(s, g);
 }
 
 /* --- what others ask --- */
@@ -410,7 +323,8 @@ fill(const struct sched *s, const struct gate *g, struct breaker_row *row)
 {
 	if (g == NULL)
 		return false;
-	row->name = g->named.name;
+	row->key = g->named.name;
+	row->name = g->named.name.ptr;
 	row->state = g->breaker.state;
 	row->calls = breaker_calls(&g->breaker, 0, os->mono_ns());
 	row->opened_ns = g->opened_ns;
@@ -421,31 +335,31 @@ fill(const struct sched *s, const struct gate *g, struct breaker_row *row)
 }
 
 bool
-breakers_find(const struct sched *s, struct slice name, struct breaker_row *row)
+breakers_first(const struct sched *s, struct slice name,
+    struct breaker_row *row)
 {
-	return fill(s, find(s, name), row);
+	return fill(s, gate_first(s, name), row);
 }
 
 bool
-breakers_after(const struct sched *s, struct slice name,
-    struct breaker_row *row)
+breakers_after(const struct sched *s, struct slice key, struct breaker_row *row)
 {
-	return fill(s, find_next(s, name), row);
+	return fill(s, gate_after(s, key), row);
 }
 
 const char *
-breakers_state_word(const struct sched *s, struct slice name)
+breakers_state_word(const struct sched *s, struct slice key)
 {
-	const struct gate *g = find(s, name);
+	const struct gate *g = gate_find(s, key);
 
 	return g == NULL ? NULL : breaker_state_word(g->breaker.state);
 }
 
 bool
-breakers_any_rule(const struct sched *s, struct slice name,
-    breakers_rule_cb *is, const void *ctx)
+breakers_any_rule(const struct sched *s, struct slice key, breakers_rule_cb *is,
+    const void *ctx)
 {
-	const struct gate *g = find(s, name);
+	const struct gate *g = gate_find(s, key);
 	const struct rule_state *state = g == NULL ? NULL : g->rules;
 
 	while (state != NULL && !is(ctx, state->rule))
@@ -453,35 +367,57 @@ breakers_any_rule(const struct sched *s, struct slice name,
 	return state != NULL;
 }
 
+bool
+breakers_isolate_gate(struct sched *s, struct gate *g)
+{
+	if (g->breaker.state == BREAKER_ISOLATED)
+		return true;
+	if (s->gates.count[BREAKER_ISOLATED] >= BREAKERS_ISOLATED_MAX)
+		return false;
+	breaker_isolate(&g->breaker);
+	breakers_look(s, gate_ref(g)); /* whoever isolated it has one */
+	return true;
+}
+
+static int
+not_found(struct slice name, struct err *e)
+{
+	return err_quote(e, ERR_NOT_FOUND, name, "no such breaker");
+}
+
 int
 breakers_isolate(struct sched *s, struct slice name, struct err *e)
 {
-	struct gate *g = find(s, name);
+	size_t n = s->gates.count[BREAKER_ISOLATED];
+	struct gate *g = gate_first(s, name);
 
 	if (g == NULL)
-		return err_quote(e, ERR_NOT_FOUND, name, "no such breaker");
-	if (g->breaker.state == BREAKER_ISOLATED)
-		return 0;
-	if (s->gates.count[BREAKER_ISOLATED] >= BREAKERS_ISOLATED_MAX)
-		return err_set(e, ERR_LIMIT, "%u breakers are isolated",
-		    BREAKERS_ISOLATED_MAX);
-	breaker_isolate(&g->breaker);
-	look(s, gate_ref(g)); /* whoever isolated it has a reference */
+		return not_found(name, e);
+	for (; g != NULL; g = gate_next(s, g))
+		n += g->breaker.state != BREAKER_ISOLATED;
+	if (n > BREAKERS_ISOLATED_MAX)
+		return err_set(e, ERR_LIMIT, "%zu breakers are isolated",
+		    s->gates.count[BREAKER_ISOLATED]);
+	for (g = gate_first(s, name); g != NULL; g = gate_next(s, g))
+		(void)breakers_isolate_gate(s, g);
 	return 0;
 }
 
 int
 breakers_reset(struct sched *s, struct slice name, struct err *e)
 {
-	struct gate *g = find(s, name);
-	bool isolated;
+	struct gate *g = gate_first(s, name), *next;
 
 	if (g == NULL)
-		return err_quote(e, ERR_NOT_FOUND, name, "no such breaker");
-	isolated = g->breaker.state == BREAKER_ISOLATED;
-	breaker_reset(&g->breaker, os->mono_ns());
-	look(s, g);
-	if (isolated)
-		gate_unref(g);
+		return not_found(name, e);
+	for (; g != NULL; g = next) {
+		bool isolated = g->breaker.state == BREAKER_ISOLATED;
+
+		next = gate_next(s, g);
+		breaker_reset(&g->breaker, os->mono_ns());
+		breakers_look(s, g);
+		if (isolated)
+			gate_unref(g);
+	}
 	return 0;
 }

@@ -1,9 +1,10 @@
 /*
  * The breakers of a scheduler: one for each endpoint (`scheme://host:port`)
- * that rules call, which they share, and one (`rule:<id>`) for each rule that
- * calls none. A rule with breaker=off has none. They live as long as a rule
- * or an execution goes through them; what a person has isolated, until it is
- * reset. Nothing of them is durable. Main thread.
+ * that rules call and namespace that these lie in, which they share, and one
+ * (`rule:<id>`) for each rule that calls none. A rule with breaker=off has
+ * none. They live as long as a rule or an execution goes through them; what a
+ * person has isolated, until it is reset. Nothing of them is durable. Main
+ * thread.
  *
  * Failed, timed out and lost runs count as failures, by what the rule calls a
  * success; those cancelled, rejected or missed do not count. While a breaker
@@ -32,8 +33,9 @@ struct breaker_counts {
 	size_t held; /* executions */
 };
 
-struct breaker_row { /* pointers: until the scheduler is called */
-	const char *name;
+struct breaker_row {	  /* pointers: until the scheduler is called */
+	struct slice key; /* see scoped.h */
+	const char *name; /* what of it is shown */
 	enum breaker_state state;
 	struct breaker_calls calls; /* in its window */
 	int64_t opened_ns;	    /* the last time; 0: never */
@@ -43,23 +45,23 @@ struct breaker_row { /* pointers: until the scheduler is called */
 
 void breakers_count(const struct sched *s, struct breaker_counts *out);
 
-/* The breaker of a name, or the first whose name comes after it in byte order.
- * False: there is none. */
-bool breakers_find(const struct sched *s, struct slice name,
+/* The first of a name; the first whose key comes after one in byte order, so
+ * that those of one name follow each other. False: there is none. */
+bool breakers_first(const struct sched *s, struct slice name,
     struct breaker_row *row);
-bool breakers_after(const struct sched *s, struct slice name,
+bool breakers_after(const struct sched *s, struct slice key,
     struct breaker_row *row);
 
-/* "closed" ...; NULL: there is no breaker of that name. */
-const char *breakers_state_word(const struct sched *s, struct slice name);
+/* "closed" ...; NULL: there is no breaker with that key. */
+const char *breakers_state_word(const struct sched *s, struct slice key);
 
 /* Whether `is` holds of one of the rules that go through it now. */
 typedef bool breakers_rule_cb(const void *ctx, const struct rule *rule);
-bool breakers_any_rule(const struct sched *s, struct slice name,
+bool breakers_any_rule(const struct sched *s, struct slice key,
     breakers_rule_cb *is, const void *ctx);
 
-/* Open it until it is reset, or close it. 0, or -1 with ERR_NOT_FOUND,
- * ERR_LIMIT. Call sched_start soon. */
+/* Open all of a name until they are reset, or close them. 0, or -1 with
+ * ERR_NOT_FOUND, ERR_LIMIT. Call sched_start soon. */
 int breakers_isolate(struct sched *s, struct slice name, struct err *e);
 int breakers_reset(struct sched *s, struct slice name, struct err *e);
 

@@ -136,6 +136,8 @@ has_room(const struct rule_state *rule)
 void
 hold_queue(struct sched *s, struct execution *x)
 {
+	if (x->state != EXECUTION_READY)
+		gate_follow(x);
 	if (breakers_allow(x))
 		hold_by_rule(s, x);
 	else
@@ -193,6 +195,7 @@ hold_release(struct sched *s)
 			struct execution *x =
 			    execution_of_wait(rule->held.first);
 
+			gate_follow(x);
 			executions_enter(s, x,
 			    breakers_allow_again(x, can_refuse(rule))
 				? EXECUTION_READY

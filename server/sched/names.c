@@ -8,7 +8,7 @@ compare_items(const void *a, const void *b)
 {
 	const struct named *x = a, *y = b;
 
-	return strcmp(x->name, y->name);
+	return slice_cmp(x->name, y->name);
 }
 
 int
@@ -29,7 +29,7 @@ compare_name(const void *a, const void *b)
 	const struct slice *name = a;
 	const struct named *item = b;
 
-	return slice_cmp(*name, slice_str(item->name));
+	return slice_cmp(*name, item->name);
 }
 
 struct named *
@@ -51,7 +51,7 @@ static int
 compare_descent(const void *a, const void *b)
 {
 	struct descent *d = *(struct descent *const *)a;
-	struct slice name = slice_str(((const struct named *)b)->name);
+	struct slice name = ((const struct named *)b)->name;
 
 	if (slice_cmp(d->name, name) >= 0)
 		return 1;

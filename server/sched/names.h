@@ -8,7 +8,7 @@
 #include "slice.h"
 
 struct named {
-	char *name; /* terminated; must not change while it is in the map */
+	struct slice name; /* must not change while it is in the map */
 };
 
 struct names { /* zeroed: empty */

@@ -76,9 +76,12 @@ struct sched_options {
 	/* A rule has been set, is about to be freed; likewise. */
 	void (*rule_changed)(void *ctx, const struct rule *rule);
 	void (*rule_removed)(void *ctx, struct rule *rule);
-	/* A breaker is in another state now; likewise. */
-	void (*breaker_changed)(void *ctx, const char *breaker,
+	/* A breaker is in another state now; likewise. Its key: scoped.h. */
+	void (*breaker_changed)(void *ctx, struct slice key,
 	    enum breaker_state state);
+	/* The namespace of auth_file that a rule lies in: rules of different
+	 * ones share no breaker. NULL: there is but one. */
+	struct slice (*namespace_of)(void *ctx, const struct rule *rule);
 	void *ctx;
 };
 
@@ -167,6 +170,10 @@ void sched_list_end(struct sched_cursor *c);
 void sched_drain(struct sched *s);
 /* Whether all that was started has been recorded. */
 bool sched_idle(const struct sched *s);
+
+/* namespace_of says otherwise than before: rules go through the breakers that
+ * are theirs now, and what waits goes with them. Call sched_start soon. */
+void sched_namespaces_changed(struct sched *s);
 
 /* Why a job that is due does not run: `-`, `paused`, `storage` ... */
 const char *sched_hold_word(struct sched *s, const struct job *job,

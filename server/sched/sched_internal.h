@@ -5,6 +5,7 @@
  *	executions.c  the executions themselves, their lists, EXECUTIONS
  *	journal.c     records of what becomes of them
  *	hold.c        paused rules, concurrency
+ *	gates.c       breakers by name and namespace
  *	breakers.c    breakers that are not closed
  *	retry.c       attempts after a failure
  *	recur.c       the next time of a recurring job
@@ -76,7 +77,7 @@ struct list {
 /* A breaker as the scheduler has it. Referred to by the rules and executions
  * that go through it, by the list `open`, and by who has isolated it. */
 struct gate {
-	struct named named; /* first; the name is owned */
+	struct named named; /* first; the name is a key, owned, terminated */
 	struct breaker breaker;
 	unsigned refs;
 	struct gates *gates; /* it is in */
@@ -85,6 +86,7 @@ struct gate {
 	struct waitq_node alarm; /* the breaker's, if it has set one */
 	enum breaker_state told; /* the last that was told of */
 	bool open;		 /* in gates->open, which has a reference */
+	bool left;		 /* by rules whose namespace is another */
 	struct gate *next_open;
 	int64_t opened_ns; /* the last time; 0: never */
 	char *last_error;  /* owned; NULL: none */
@@ -256,7 +258,28 @@ void hold_open(struct sched *s, struct rule_state *rule);
 /* Make ready what need not be held any more, a slice of it. */
 void hold_release(struct sched *s);
 
+/* gates.c */
+
+/* By its key, and the first whose key comes after one in byte order; NULL. */
+struct gate *gate_find(const struct sched *s, struct slice key);
+struct gate *gate_after(const struct sched *s, struct slice key);
+/* Those of a name, one for each namespace; NULL: no more. */
+struct gate *gate_first(const struct sched *s, struct slice name);
+struct gate *gate_next(const struct sched *s, const struct gate *g);
+/* The one of a rule, with a reference; NULL: no memory. */
+struct gate *gate_of(struct sched *s, const struct rule *rule);
+struct gate *gate_ref(struct gate *g);
+void gate_unref(struct gate *g);
+/* An execution that has not been let through comes to its breaker: that may
+ * be another now, see sched_namespaces_changed. */
+void gate_follow(struct execution *x);
+
 /* breakers.c */
+
+/* Whatever may have changed, for the breaker or for what it holds. */
+void breakers_look(struct sched *s, struct gate *g);
+/* False: too many are isolated. */
+bool breakers_isolate_gate(struct sched *s, struct gate *g);
 
 /* See that the rule goes through the breaker its spec asks for. 0, or -1: no
  * memory, and it has none. */

@@ -309,7 +309,9 @@ static struct integrations *
 open_integrations(void)
 {
 	struct err e;
-	struct integrations *t = integrations_new(box.store, NULL, 1, &e);
+	const struct integrations_options o = { .store = box.store,
+		.probe_limit_ns = 1 };
+	struct integrations *t = integrations_new(&o, &e);
 
 	assert_non_null(t);
 	return t;
@@ -369,7 +371,10 @@ endpoints_are_left_out(void **state)
 	box_settle(&box);
 	do {
 		atomic_store(&countdown, ++n);
-		t = integrations_new(box.store, NULL, 1, &e);
+		t = integrations_new(
+		    &(struct integrations_options){ .store = box.store,
+			.probe_limit_ns = 1 },
+		    &e);
 		last = atomic_exchange(&countdown, 0) > 0;
 		if (t == NULL) {
 			assert_int_equal(e.code, ERR_LIMIT);

@@ -467,6 +467,34 @@ what_is_active_survives_a_restart(void **state)
 	expect_told("raised 2 info");
 }
 
+/* About an endpoint there is an alert for each namespace. */
+static void
+namespaces_survive_a_restart(void **state)
+{
+	static const char key[] = "http://h:80\0a.";
+	const struct slice a = slice_of(key, sizeof(key) - 1);
+	const struct slice none = slice_str("http://h:80");
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		if (i == 3 || i == 6)
+			restart();
+		alerts_begin(alerts);
+		alerts_judge(alerts, CONDITION_integration_down, a, 1);
+		if (i >= 4)
+			alerts_judge(alerts, CONDITION_integration_down, none,
+			    1);
+		now_ns += STEP;
+		alerts_end(alerts, now_ns);
+		box_settle(&box);
+	}
+	expect_told("raised 1 critical, raised 2 critical");
+	expect_list(false,
+	    "2 critical http://h:80 0, 1 critical http://h:80 0");
+	assert_true(slice_eq(alert_source(alerts_find(alerts, 1)), a));
+	assert_true(slice_eq(alert_source(alerts_find(alerts, 2)), none));
+}
+
 static void
 numbers_are_never_given_again(void **state)
 {
@@ -707,6 +735,7 @@ main(void)
 		ALERT_TEST(a_disk_that_fills_is_a_matter_of_two_sections),
 		ALERT_TEST(newest_first),
 		ALERT_TEST(what_is_active_survives_a_restart),
+		ALERT_TEST(namespaces_survive_a_restart),
 		ALERT_TEST(numbers_are_never_given_again),
 		ALERT_TEST(cleared_ones_are_bounded),
 		ALERT_TEST(sources_are_bounded),

@@ -155,6 +155,60 @@ test_namespaces(void **state)
 	}
 }
 
+/* The longest namespace in which a rule lies. */
+static void
+test_namespace_of(void **state)
+{
+	static const char namespaces[][8] = { "b.", "*", "a.", "a.b.c.", "a.b",
+		"a.", "a.b.x", "a.ba", "b.b", "zz" };
+	static const struct {
+		const char *id, *pattern, *namespace;
+	} cases[] = {
+		{ "a.r", "a.", "a." },
+		{ "a.r", "b.", "" },
+		{ "a.b.c.d.e", "a.b.c.d.f", "a.b.c." },
+		{ "a.b.c.d", "a.b.d", "a.b" },
+		{ "a.b.c.d", "a.", "a." },
+		{ "a.b.x", "a.b.xy", "a.b.x" },
+		{ "a.b.w", "a.b.w", "a.b" },
+		{ "a.bb", "a.bb", "a.b" },
+		{ "a.baa", "a.ba", "a.ba" },
+		{ "a.c", "a.c", "a." },
+		{ "a", "a", "" },
+		{ "b.c", "b.c", "b." },
+		{ "zy", "zy", "" },
+		{ "zzz", "zzz", "zz" },
+		{ "0", "0", "" },
+		{ "a.r", "", "" },
+	};
+	struct buf text = { 0 };
+	struct auth *auth, *other;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(namespaces); i++)
+		buf_addf(&text, "[token.t%zu]\nsecret = s%zu\nnamespace = %s\n",
+		    i, i, namespaces[i]);
+	buf_add_byte(&text, '\0');
+	assert_non_null(auth = parse(text.ptr));
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct slice found = auth_namespace_of(auth,
+		    slice_str(cases[i].id), slice_str(cases[i].pattern));
+
+		if (!slice_eq(found, slice_str(cases[i].namespace)))
+			fail_msg("%s %s: %.*s", cases[i].id, cases[i].pattern,
+			    (int)found.len, found.ptr);
+	}
+	assert_int_equal(
+	    auth_namespace_of(NULL, slice_str("a.r"), slice_str("a.")).len, 0);
+	assert_non_null(other = parse("[token.a]\nsecret = s\n"
+				      "namespace = a.\n"));
+	assert_true(auth_same_namespaces(auth, auth));
+	assert_false(auth_same_namespaces(auth, other));
+	auth_free(other);
+	auth_free(auth);
+	buf_free(&text);
+}
+
 static void
 test_refuse(void **state)
 {
@@ -380,6 +434,7 @@ main(void)
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_wrong_secrets),
 		cmocka_unit_test(test_namespaces),
+		cmocka_unit_test(test_namespace_of),
 		cmocka_unit_test(test_refuse),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_identifier_rules),

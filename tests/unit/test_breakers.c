@@ -186,7 +186,7 @@ a_probe_that_fails_opens_it_again(void **state)
 	rig_expect_phase(&rig, "a.1", PHASE_FAILED);
 	rig_expect(&rig, "");
 	assert_int_equal(sched_wake_ns(rig.sched, T0 + 40 * S), T0 + 100 * S);
-	assert_true(breakers_find(rig.sched, slice_str(A_WEB), &row));
+	assert_true(breakers_first(rig.sched, slice_str(A_WEB), &row));
 	assert_string_equal(row.last_error, "timeout");
 	assert_int_equal(row.opened_ns, T0 + 40 * S);
 	assert_int_equal(row.retry_ns, T0 + 100 * S);
@@ -908,7 +908,7 @@ check_gates(void)
 	size_t held = 0;
 
 	while ((item = names_after(&s->gates.by_name,
-		    slice_str(item == NULL ? "" : item->name))) != NULL) {
+		    item == NULL ? slice_of("", 0) : item->name)) != NULL) {
 		const struct gate *g = (const struct gate *)(void *)item;
 
 		check_gate(s, g);

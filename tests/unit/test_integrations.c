@@ -10,6 +10,7 @@
 #include "fault_os.h"
 #include "integration_health.h"
 #include "scope.h"
+#include "scoped.h"
 #include "server.h"
 #include "sim_fs.h"
 #include "store_box.h"
@@ -40,6 +41,18 @@ rule_removed(void *ctx, struct rule *rule)
 	integrations_rule_removed(table, rule);
 }
 
+/* Rules whose identifier begins so lie in a namespace of their own. */
+static char in_prefix[] = "in.";
+
+static struct slice
+namespace_of(void *ctx, const struct rule *rule)
+{
+	struct slice in = slice_str(in_prefix);
+
+	(void)ctx;
+	return slice_has_prefix(rule_id(rule), in) ? in : slice_of("", 0);
+}
+
 static void
 open_at(const char *path)
 {
@@ -53,7 +66,11 @@ open_at(const char *path)
 	o.store = box.store;
 	server.sched = sched_new(&o, &e); /* for its breakers */
 	assert_non_null(server.sched);
-	table = integrations_new(box.store, NULL, LIMIT_NS, &e);
+	table =
+	    integrations_new(&(struct integrations_options){ .store = box.store,
+				 .probe_limit_ns = LIMIT_NS,
+				 .namespace_of = namespace_of },
+		&e);
 	assert_non_null(table);
 	store_set_hooks(box.store, &hooks);
 	config.alerts_integration_latency_ms = 1000;
@@ -160,6 +177,19 @@ find(const char *id)
 	return i;
 }
 
+static struct integration *
+find_in(const char *id, const char *namespace)
+{
+	struct integration *i;
+	struct buf key = { 0 };
+
+	scoped_put(&key, slice_str(id), slice_str(namespace));
+	if ((i = integrations_find(table, buf_slice(&key))) == NULL)
+		fail_msg("there is no %s in %s", id, namespace);
+	buf_free(&key);
+	return i;
+}
+
 /* All there are, in order, are these, with a space behind each. */
 static void
 expect_all(const char *want)
@@ -181,9 +211,10 @@ expect_all(const char *want)
 	buf_free(&b);
 }
 
-/* An attempt of a run of the rule's. */
+/* An attempt of a run of a rule. */
 static void
-call(const char *line, enum run_outcome outcome, bool answered, int exit)
+call_of(const char *rule_id, const char *line, enum run_outcome outcome,
+    bool answered, int exit)
 {
 	struct rule_spec *spec = box_spec(line);
 	struct run run = { .outcome = outcome,
@@ -192,8 +223,21 @@ call(const char *line, enum run_outcome outcome, bool answered, int exit)
 		.started_ns = 1000 * NS_PER_MS,
 		.ended_ns = 1250 * NS_PER_MS };
 
-	integrations_called(table, spec, &run, os->mono_ns());
+	integrations_called(table, slice_str(rule_id), spec, &run,
+	    os->mono_ns());
 	rule_spec_unref(spec);
+}
+
+/* Of any rule. */
+static void
+call(const char *line, enum run_outcome outcome, bool answered, int exit)
+{
+	const struct rules *rules = store_rules(box.store);
+	const struct rule *of = NULL;
+
+	for (uint32_t i = 1; of == NULL && i < rules->n_slots; i++)
+		of = rules_by_slot(rules, i);
+	call_of(of == NULL ? "none" : of->id, line, outcome, answered, exit);
 }
 
 static void
@@ -561,7 +605,6 @@ test_visible(void **state)
 	char in[] = "in.", all[] = "", name[] = "t";
 	struct auth_token token = { .name = name, .namespace = in };
 	struct auth_token root = { .name = name, .namespace = all };
-
 	struct conn tenant = { .server = &server, .token = &token };
 	struct conn admin = { .server = &server, .token = &root };
 	struct conn open = { .server = &server };
@@ -572,15 +615,52 @@ test_visible(void **state)
 	rule("other", "redis redis://h SET k");
 	set("in.x", "tcp h:1");
 	set("x", "tcp h:1");
-	assert_true(scope_sees_integration(&tenant, find(HOOK)));
+	expect_all("http://h:80 http://h:80 in.x redis://h:6379 x ");
+	assert_false(scope_sees_integration(&tenant, find(HOOK)));
+	assert_true(scope_sees_integration(&tenant, find_in(HOOK, "in.")));
 	assert_true(scope_sees_integration(&tenant, find("in.x")));
 	assert_false(scope_sees_integration(&tenant, find("x")));
 	assert_false(scope_sees_integration(&tenant, find("redis://h:6379")));
 	assert_true(scope_sees_integration(&admin, find("x")));
 	assert_true(scope_sees_integration(&open, find("x")));
+	assert_true(scope_sees_integration(&admin, find_in(HOOK, "in.")));
 	box_rule_remove(&box, "in.a");
 	box_settle(&box);
-	assert_false(scope_sees_integration(&tenant, find(HOOK)));
+	expect_all("http://h:80 in.x redis://h:6379 x ");
+}
+
+/* Each namespace has its own figures of an endpoint. */
+static void
+test_namespaces(void **state)
+{
+	(void)state;
+	rule("in.a", POST);
+	rule("out", POST);
+	call_of("in.a", POST, RUN_FAILURE, false, RUN_EXIT_NONE);
+	call_of("out", POST, RUN_SUCCESS, true, 200);
+	call_of("out", POST, RUN_SUCCESS, true, 200);
+	assert_int_equal(find_in(HOOK, "in.")->calls_total, 1);
+	assert_int_equal(find_in(HOOK, "in.")->errors_total, 1);
+	assert_int_equal(find(HOOK)->calls_total, 2);
+	assert_int_equal(find(HOOK)->errors_total, 0);
+	assert_string_equal(find_in(HOOK, "in.")->id, HOOK);
+	set(HOOK, "http GET http://h/probe?key=s");
+	assert_non_null(find(HOOK)->probe);
+	assert_null(find_in(HOOK, "in.")->probe);
+	/* The namespaces have changed. */
+	in_prefix[0] = 'o';
+	in_prefix[1] = 'u';
+	integrations_rule_changed(table,
+	    rules_find(store_rules(box.store), slice_str("in.a")));
+	integrations_rule_changed(table,
+	    rules_find(store_rules(box.store), slice_str("out")));
+	in_prefix[0] = 'i';
+	in_prefix[1] = 'n';
+	expect_all("http://h:80 ");
+	assert_int_equal(find(HOOK)->calls_total, 2);
+	/* Nobody knows whose call it was. */
+	call_of("none", POST, RUN_SUCCESS, true, 200);
+	assert_int_equal(find(HOOK)->calls_total, 2);
 }
 
 int
@@ -603,6 +683,7 @@ main(void)
 		TEST(test_probe_results),
 		TEST(test_restart),
 		TEST(test_visible),
+		TEST(test_namespaces),
 	};
 
 	return cmocka_run_group_tests_name("integrations", tests, NULL, NULL);

@@ -211,6 +211,29 @@ what_was_saved_outlives_a_restart(void **state)
 	assert_int_equal(rollup_refused(r), 0);
 }
 
+/* What is kept for each namespace apart. */
+static void
+namespaces_outlive_a_restart(void **state)
+{
+	static const char key[] = "http://h:80\0a.";
+	struct slice a = slice_of(key, sizeof(key) - 1);
+	struct slice none = slice_str("http://h:80");
+
+	(void)state;
+	rollup_add(r, HISTORY_INTEGRATION, a, true, 1, MIDNIGHT);
+	save();
+	restart();
+	assert_true(rollup_knows(r, HISTORY_INTEGRATION, a));
+	assert_false(rollup_knows(r, HISTORY_INTEGRATION, none));
+	rollup_add(r, HISTORY_INTEGRATION, none, true, 1, MIDNIGHT);
+	save();
+	assert_true(box_compress(&box));
+	restart();
+	assert_true(rollup_knows(r, HISTORY_INTEGRATION, a));
+	assert_true(rollup_knows(r, HISTORY_INTEGRATION, none));
+	assert_int_equal(count(ENTRY_HISTORY_SOURCE), 2);
+}
+
 static void
 nothing_is_written_twice(void **state)
 {
@@ -460,6 +483,7 @@ main(void)
 		TEST(it_counts_by_hour_and_by_day),
 		TEST(days_say_how_far_back),
 		TEST(what_was_saved_outlives_a_restart),
+		TEST(namespaces_outlive_a_restart),
 		TEST(nothing_is_written_twice),
 		TEST(what_comes_during_a_save_is_in_the_next),
 		TEST(a_refused_save_is_done_again),

@@ -362,9 +362,15 @@ on_drain_timeout(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	struct server *s = w->data;
 
-	if (!s->drained)
-		LOG_WARN("drain_timeout");
-	ev_break(loop, EVBREAK_ALL);
+	if (s->drained) {
+		ev_break(loop, EVBREAK_ALL);
+		return;
+	}
+	/* Each has its kill_after; the loop ends when all have ended. */
+	LOG_WARN("drain_timeout");
+	sched_abandon(s->sched);
+	sessions_abandon(s->sessions);
+	processor_abandon(s->processor);
 }
 
 void

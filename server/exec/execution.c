@@ -16,7 +16,8 @@
  * Invariants:
  *  1. Not free: run is set and its runner will call execution_end.
  *  2. Stopping: run->outcome is set and execution_end keeps it; a cancel that
- *     comes after a timeout replaces it, so that no retry follows.
+ *     comes after a timeout or the server's end replaces it, so that no retry
+ *     follows.
  */
 
 static int64_t
@@ -141,13 +142,24 @@ execution_cancel(struct execution *x, bool force)
 		stop(x, RUN_CANCELLED, force);
 }
 
+void
+execution_abandon(struct execution *x)
+{
+	if (x->phase == EXECUTION_RUNNING)
+		stop(x, RUN_LOST, false);
+}
+
 static void
 stopped(struct run *run)
 {
+	const char *why = "cancelled";
+
+	if (run->outcome == RUN_TIMEOUT)
+		why = "did not end within its timeout";
+	else if (run->outcome == RUN_LOST)
+		why = "the server stopped";
 	run->answered = false; /* to the stop, if at all */
-	(void)run_explain(run, "%s",
-	    run->outcome == RUN_TIMEOUT ? "did not end within its timeout"
-					: "cancelled");
+	(void)run_explain(run, "%s", why);
 }
 
 void

@@ -75,6 +75,10 @@ void execution_begin(struct execution *x, struct run *run);
 /* Ends as cancelled. Nothing happens when x is free. */
 void execution_cancel(struct execution *x, bool force);
 
+/* The server ends: stopped as if it was cancelled, it ends as lost, unless it
+ * is being stopped already. */
+void execution_abandon(struct execution *x);
+
 /*
  * For runners: a started run has ended, exit and reason of x->run are set.
  * Not to be called before `start` has returned.

@@ -34,7 +34,7 @@
  *     execution, never the next run on the same seat.
  */
 enum {
-	ORDERS_PER_SEAT = 3,  /* run, cancel, forced cancel */
+	ORDERS_PER_SEAT = 4,  /* run, abandon, cancel, forced cancel */
 	REPORTS_PER_SEAT = 2, /* started, finished */
 	ORDERS_PER_AGENT = 6, /* start, run, answer, three ways to stop */
 	REPORTS_PER_AGENT = 4 /* started, spoke, done, ended */
@@ -48,6 +48,7 @@ enum {
 
 enum order_kind {
 	ORDER_RUN,
+	ORDER_ABANDON,
 	ORDER_CANCEL,
 	ORDER_KILL,
 	ORDER_AGENT_START,
@@ -205,6 +206,9 @@ obey(struct processor *p, const struct order *o)
 	case ORDER_RUN:
 		p->n_running++;
 		execution_begin(&p->executions[o->seat], o->run);
+		break;
+	case ORDER_ABANDON:
+		execution_abandon(&p->executions[o->seat]);
 		break;
 	case ORDER_CANCEL:
 	case ORDER_KILL:
@@ -521,22 +525,39 @@ processor_probe(struct processor *p, struct run *run)
 	return submit(p, &p->for_probes, run);
 }
 
+/* A run's order that is stronger than those it had. */
+static void
+press(struct processor *p, unsigned seat, enum order_kind kind)
+{
+	const struct order o = { .kind = kind, .seat = seat };
+	struct seat *s = &p->seats[seat];
+
+	if (!s->taken || kind <= s->sent)
+		return;
+	s->sent = kind;
+	send_order(p, &o);
+}
+
 void
 processor_cancel(struct processor *p, uint64_t execution_id, bool force)
 {
-	struct order o = { .kind = force ? ORDER_KILL : ORDER_CANCEL };
+	unsigned i;
 
-	for (o.seat = 0; o.seat < p->max_inflight; o.seat++) {
-		struct seat *s = &p->seats[o.seat];
-
-		if (!s->taken || s->execution_id != execution_id)
-			continue;
-		if (o.kind > s->sent) {
-			s->sent = o.kind;
-			send_order(p, &o);
+	for (i = 0; i < p->max_inflight; i++)
+		if (p->seats[i].taken &&
+		    p->seats[i].execution_id == execution_id) {
+			press(p, i, force ? ORDER_KILL : ORDER_CANCEL);
+			return;
 		}
-		return;
-	}
+}
+
+void
+processor_abandon(struct processor *p)
+{
+	unsigned i;
+
+	for (i = 0; i < p->max_inflight; i++)
+		press(p, i, ORDER_ABANDON);
 }
 
 int

@@ -105,6 +105,10 @@ bool processor_probe(struct processor *p, struct run *run);
  * ended already. An id that is not running is ignored. */
 void processor_cancel(struct processor *p, uint64_t execution_id, bool force);
 
+/* The same with all runs at the end of a drain: they have kill_after, and those
+ * that are not being stopped already end as RUN_LOST. */
+void processor_abandon(struct processor *p);
+
 /*
  * Start what launch->spec says as a session: launch is a run without a job,
  * whose execution_id is that of the session. Ownership moves in; its number

@@ -629,6 +629,22 @@ sessions_drain(struct sessions *all)
 	(void)sessions_stop_all(all);
 }
 
+void
+sessions_abandon(struct sessions *all)
+{
+	struct session *s, *next;
+
+	for (s = all->alive.first; s != NULL; s = next) {
+		next = s->next;
+		if (s->run != NULL && s->outcome == RUN_NONE) {
+			session_blame(s, "the server stopped");
+			stop_run(s, RUN_LOST, false);
+		} else if (s->spec != NULL) {
+			session_press(s, AGENT_TERM);
+		}
+	}
+}
+
 struct sessions *
 sessions_new(const struct sessions_options *o, struct err *e)
 {

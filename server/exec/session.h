@@ -151,6 +151,8 @@ int sessions_stop(struct sessions *all, uint64_t id, bool force, struct err *e);
 size_t sessions_stop_all(struct sessions *all);
 /* From now on they end as soon as they have no run. */
 void sessions_drain(struct sessions *all);
+/* And those that have one are told to end, their runs being lost. */
+void sessions_abandon(struct sessions *all);
 size_t sessions_alive(const struct sessions *all);
 
 /* Numbers for HEALTH. */

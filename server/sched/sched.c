@@ -345,6 +345,10 @@ sched_run_event(struct sched *s, const struct run_event *event)
 	event->run->spec = NULL;
 	x->run = event->run;
 	log_end(x);
+	if (s->abandoning && x->run->outcome == RUN_LOST) {
+		executions_free(s, x);
+		return;
+	}
 	breakers_judge(s, x);
 	executions_enter(s, x, EXECUTION_FINISHING);
 	journal_record(s, x);
@@ -553,6 +557,12 @@ void
 sched_drain(struct sched *s)
 {
 	s->draining = true;
+}
+
+void
+sched_abandon(struct sched *s)
+{
+	s->abandoning = true;
 }
 
 bool

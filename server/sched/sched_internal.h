@@ -188,6 +188,7 @@ struct sched {
 	uint64_t n_frames, n_late_frames;
 	bool retry_all; /* the clock was set back */
 	bool draining;
+	bool abandoning; /* see sched_abandon */
 
 	/* All executions, in the order in which they were made. */
 	struct execution *oldest, *newest;

@@ -155,6 +155,85 @@ test_kill_after_is_the_end(void **state)
 	wire_stop(&w, d);
 }
 
+/* At the end of a drain: SIGTERM, the same time, and it counts as lost. */
+static void
+test_drain_gives_the_group_its_time(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+
+	write_file(d, "worker", WORKER);
+	daemon_set(d, "processor.drain_timeout=10ms");
+	for (size_t i = 0; i < N_GROUPS; i++) {
+		wire_start(&w, d);
+		start_group(&w, d, groups[i]);
+		wire_stop(&w, d);
+		assert_string_equal(daemon_content(d, "out"),
+		    i == 3 ? "finished\nfinished\n" : "finished\n");
+		await_gone(written_pid(d, "pid"));
+		(void)unlink(daemon_path(d, "pid"));
+		/* The same job goes on, and can be ended. */
+		wire_start(&w, d);
+		daemon_wait_log(d, "event=run_lost");
+		daemon_wait_lines(d, "pid", 1);
+		wire_ask(&w, "1 CANCEL a FORCE", "1 OK");
+		wire_until(&w, "1 GET a", "1 OK failed ");
+		wire_stop(&w, d);
+	}
+	/* What was cancelled before stays so. */
+	wire_start(&w, d);
+	start_group(&w, d, groups[0]);
+	wire_ask(&w, "1 CANCEL a", "1 OK");
+	wire_stop(&w, d);
+	wire_start(&w, d);
+	wire_ask_start(&w, "1 GET a", "1 OK failed ");
+	assert_string_equal(wire_row(&w, "1 INFO a", "last_outcome"),
+	    "cancelled");
+	/* A second signal does not wait. */
+	wire_ask(&w, "1 RULE OPTIONS r kill_after=1h", "1 OK");
+	(void)unlink(daemon_path(d, "worker"));
+	write_file(d, "worker", DEAF);
+	start_group(&w, d, groups[0]);
+	assert_int_equal(kill(d->pid, SIGTERM), 0);
+	daemon_wait_log(d, "event=drain_timeout");
+	wire_stop(&w, d);
+	await_gone(written_pid(d, "pid"));
+}
+
+/* What a started session does in the background has its time as well. */
+static void
+test_sessions_give_the_group_its_time(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	char request[512];
+
+	write_file(d, "worker", WORKER);
+	write_file(d, "session",
+	    "echo 1 HELLO; while read id verb rest; do\n"
+	    "test \"$verb\" != RUN || sh worker & done; wait\n");
+	daemon_set(d, "processor.drain_timeout=10ms");
+	wire_start(&w, d);
+	(void)snprintf(request, sizeof(request),
+	    "1 RULE SET r a agent /bin/sh -c \"cd %s; exec sh session\"",
+	    d->dir);
+	wire_ask(&w, request, "1 OK");
+	for (int drain = 0; drain < 2; drain++) {
+		(void)unlink(daemon_path(d, "pid"));
+		(void)unlink(daemon_path(d, "out"));
+		wire_ask(&w, "1 SET a now", "1 OK");
+		daemon_wait_lines(d, "pid", 1);
+		if (drain) {
+			wire_stop(&w, d);
+		} else {
+			wire_ask(&w, "1 CANCEL a", "1 OK");
+			wire_until(&w, "1 GET a", "1 OK failed ");
+		}
+		assert_string_equal(daemon_content(d, "out"), "finished\n");
+		await_gone(written_pid(d, "pid"));
+	}
+}
+
 /* What left the process group is stopped with its run, and nobody else's. */
 static void
 test_stops_what_left_the_group(void **state)
@@ -361,6 +440,8 @@ main(void)
 		DAEMON_TEST(test_cancel_gives_the_group_its_time),
 		DAEMON_TEST(test_timeout_gives_the_group_its_time),
 		DAEMON_TEST(test_kill_after_is_the_end),
+		DAEMON_TEST(test_drain_gives_the_group_its_time),
+		DAEMON_TEST(test_sessions_give_the_group_its_time),
 		DAEMON_TEST(test_stops_what_left_the_group),
 		DAEMON_TEST(test_waits_for_orphans),
 		DAEMON_TEST(test_signals_of_the_parent),

@@ -260,8 +260,11 @@ static void
 run_frame(struct server *s)
 {
 	int64_t now_ns = os->wall_ns();
-	int64_t wake_ns = sched_wake_ns(s->sched, now_ns);
+	int64_t wake_ns;
 
+	if (sched_look_at_clock(s->sched, now_ns))
+		s->tick_wanted = true;
+	wake_ns = sched_wake_ns(s->sched, now_ns);
 	if (s->tick_wanted) {
 		int64_t again_ns = sched_tick(s->sched, now_ns);
 

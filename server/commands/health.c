@@ -302,7 +302,7 @@ cmd_health_background(struct conn *c, const struct request *r, struct err *e)
 	struct buf *out = conn_reply(c);
 
 	(void)e;
-	background_put(out, r->id, c->server->monitor.tasks);
+	background_put(out, r->id, c->server->monitor.tasks, c->server->sched);
 	reply_ok(out, r->id);
 	return HANDLED;
 }

@@ -122,7 +122,11 @@ put_last_run(struct buf *out, struct slice id, const struct job *job)
 	reply_end(out);
 	reply_begin(out, id);
 	reply_str(out, "last_duration_ms");
-	reply_ms(out, last.ended_ns - last.started_ns);
+	/* Of a run that ended with its server the wall clock is all there is.
+	 */
+	reply_ms(out,
+	    last.ended_ns > last.started_ns ? last.ended_ns - last.started_ns
+					    : 0);
 	reply_end(out);
 }
 

@@ -1,7 +1,6 @@
 #include "execution.h"
 
 #include <assert.h>
-#include <time.h>
 
 #include "sandbox.h"
 
@@ -19,15 +18,6 @@
  *     comes after a timeout or the server's end replaces it, so that no retry
  *     follows.
  */
-
-static int64_t
-wall_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static void
 arm(struct execution *x, int64_t after_ns)
@@ -83,7 +73,7 @@ settle(struct execution *x)
 	struct run *run = x->run;
 	int i;
 
-	run->ended_ns = wall_ns();
+	run_ends(run);
 	for (i = 0; i < OUTPUT_STREAMS; i++)
 		output_settle(&run->output[i]);
 	ev_timer_stop(x->executor->loop, &x->deadline);
@@ -123,7 +113,7 @@ execution_begin(struct execution *x, struct run *run)
 	run->exit = RUN_EXIT_NONE;
 	run->answered = false;
 	run->reason[0] = '\0';
-	run->started_ns = wall_ns();
+	run_begins(run);
 	if (start(x) == -1) {
 		run->outcome = RUN_FAILURE;
 		settle(x);

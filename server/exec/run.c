@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os.h"
 #include "store.h"
 
 _Static_assert(RUN_NOTE_MAX >= OP_NOTE_MAX - 1, "a note fits");
@@ -34,6 +35,27 @@ run_exit_is_success(const struct rule_spec *spec, int exit)
 	if (codes->n == 0)
 		return exit == 0;
 	return rule_codes_match(strings_get(codes, 0), (unsigned)exit);
+}
+
+void
+run_begins(struct run *r)
+{
+	r->started_ns = os->wall_ns();
+	r->started_mono_ns = os->mono_ns();
+}
+
+void
+run_ends(struct run *r)
+{
+	r->ended_ns = r->started_ns + (os->mono_ns() - r->started_mono_ns);
+}
+
+int64_t
+run_took_ns(const struct run *r)
+{
+	if (r->outcome == RUN_LOST && r->started_mono_ns == 0)
+		return 0;
+	return r->ended_ns > r->started_ns ? r->ended_ns - r->started_ns : 0;
 }
 
 int

@@ -48,8 +48,9 @@ struct run {
 	enum run_outcome outcome;
 	int exit; /* exit status, 128 + signal, HTTP code, or RUN_EXIT_NONE */
 	bool answered; /* what it called has answered in full, if only no */
-	int64_t started_ns;
-	int64_t ended_ns;
+	int64_t started_ns;	     /* by the wall clock */
+	int64_t started_mono_ns;     /* the same moment */
+	int64_t ended_ns;	     /* started_ns and what was measured */
 	char reason[RUN_REASON_MAX]; /* why it failed, for the log; or "" */
 	struct output output[OUTPUT_STREAMS]; /* the end of each, settled */
 
@@ -65,6 +66,16 @@ const char *run_outcome_word(enum run_outcome o);
 
 /* Whether a child's exit status is a success, as the rule has it. */
 bool run_exit_is_success(const struct rule_spec *spec, int exit);
+
+/*
+ * It begins, and it has ended, now. How long it took is measured by the
+ * monotonic clock, and ended_ns is that much after started_ns: were the wall
+ * clock set meanwhile, the end is told as if it had not been.
+ */
+void run_begins(struct run *r);
+void run_ends(struct run *r);
+/* How long it took; 0 when nobody knows: its server has died. */
+int64_t run_took_ns(const struct run *r);
 
 /* Fill the reason. Returns -1 always, as err_set does. */
 int run_explain(struct run *r, const char *fmt, ...)

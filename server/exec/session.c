@@ -23,7 +23,7 @@ finish_run(struct sessions *all, struct run *run, enum run_outcome outcome)
 
 	run->outcome = outcome;
 	if (run->ended_ns == 0)
-		run->ended_ns = os->wall_ns();
+		run_ends(run);
 	for (int i = 0; i < OUTPUT_STREAMS; i++)
 		output_settle(&run->output[i]);
 	all->o.run_event(all->o.ctx, &event);
@@ -34,7 +34,7 @@ static void
 finish_soon(struct sessions *all, struct run *run, enum run_outcome outcome)
 {
 	run->outcome = outcome;
-	run->ended_ns = os->wall_ns();
+	run_ends(run);
 	run->next = all->over;
 	all->over = run;
 }
@@ -73,7 +73,7 @@ finish_lost(struct session *s, struct run *run)
 static void
 break_run(struct sessions *all, struct run *run)
 {
-	run->started_ns = os->wall_ns();
+	run_begins(run);
 	run->exit = RUN_EXIT_NONE;
 	(void)run_explain(run, "out of memory");
 	finish_soon(all, run, RUN_FAILURE);
@@ -136,7 +136,8 @@ send_run(struct session *s)
 	};
 
 	run->exit = RUN_EXIT_NONE;
-	run->started_ns = event.started_ns = os->wall_ns();
+	run_begins(run);
+	event.started_ns = run->started_ns;
 	if (!(s->spec != NULL ? send_to_child(s) : send_to_conn(s)))
 		return false;
 	s->sent = true;
@@ -235,6 +236,7 @@ begin(struct sessions *all, struct run *run)
 	}
 	s->agent = (unsigned)agent;
 	run->started_ns = s->started_ns;
+	run->started_mono_ns = s->born_mono_ns;
 	run->exit = RUN_EXIT_NONE;
 	take_run(s, run);
 	session_account(s); /* CONNECTING */

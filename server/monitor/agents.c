@@ -219,7 +219,7 @@ count_operation(struct server *s, struct agent_stats *a,
 {
 	const struct run *run = event->run;
 	bool failed = run == NULL || run->outcome != RUN_SUCCESS;
-	int64_t took_ns = run == NULL ? 0 : run->ended_ns - run->started_ns;
+	int64_t took_ns = run == NULL ? 0 : run_took_ns(run);
 
 	agent_stats_operation(a, failed, took_ns, event->now_ns, os->mono_ns());
 	rollup_add(s->monitor.history.rollup, HISTORY_AGENT,

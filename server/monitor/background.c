@@ -2,6 +2,7 @@
 
 #include "metric.h"
 #include "os.h"
+#include "sched.h"
 
 static const char *const task_words[TASK_COUNT] = {
 	[TASK_COMPRESSION] = "compression",
@@ -34,7 +35,7 @@ void
 task_schedule(struct task *t, int64_t after_ns)
 {
 	t->scheduled = true;
-	t->next_ns = after_ns == 0 ? 0 : os->wall_ns() + after_ns;
+	t->next_mono_ns = after_ns == 0 ? 0 : os->mono_ns() + after_ns;
 }
 
 static const char *
@@ -47,7 +48,7 @@ state_word(const struct task *t)
 
 void
 background_put(struct buf *out, struct slice id,
-    const struct task tasks[TASK_COUNT])
+    const struct task tasks[TASK_COUNT], const struct sched *clock)
 {
 	for (int i = 0; i < TASK_COUNT; i++) {
 		const struct task *t = &tasks[i];
@@ -59,7 +60,9 @@ background_put(struct buf *out, struct slice id,
 		v[METRIC_BACKGROUND_failures].number = t->failures;
 		v[METRIC_BACKGROUND_last_ns].ns = t->last_ns;
 		v[METRIC_BACKGROUND_last_ms].ns = t->duration_ns;
-		v[METRIC_BACKGROUND_next_ns].ns = t->next_ns;
+		v[METRIC_BACKGROUND_next_ns].ns = t->next_mono_ns == 0
+		    ? 0
+		    : sched_wall_of(clock, t->next_mono_ns);
 		metric_put_row(out, id, METRIC_SECTION_BACKGROUND, v);
 	}
 }

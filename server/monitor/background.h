@@ -1,7 +1,6 @@
 /*
  * What goes on in the background, as HEALTH BACKGROUND tells: each task says
- * when it begins, ends and comes again. Times are those of the wall clock but
- * for durations. Main thread.
+ * when it begins, ends and comes again. Main thread.
  */
 #ifndef MONITOR_BACKGROUND_H
 #define MONITOR_BACKGROUND_H
@@ -24,6 +23,8 @@ enum task_id {
 	TASK_COUNT
 };
 
+struct sched;
+
 struct task {
 	bool scheduled; /* else `off`, unless it runs */
 	bool running;
@@ -31,7 +32,7 @@ struct task {
 	int64_t began_mono_ns;
 	int64_t last_ns; /* when it ended; 0: never */
 	int64_t duration_ns;
-	int64_t next_ns; /* 0: not known */
+	int64_t next_mono_ns; /* 0: not known */
 };
 
 void task_begin(struct task *t);
@@ -41,6 +42,6 @@ void task_schedule(struct task *t, int64_t after_ns);
 
 /* The rows of HEALTH BACKGROUND. */
 void background_put(struct buf *out, struct slice id,
-    const struct task tasks[TASK_COUNT]);
+    const struct task tasks[TASK_COUNT], const struct sched *clock);
 
 #endif

@@ -363,7 +363,7 @@ static void
 count(const struct integrations *t, struct integration *i,
     const struct run *run, bool failed, int64_t now_mono_ns)
 {
-	int64_t took_ns = run->ended_ns - run->started_ns;
+	int64_t took_ns = run_took_ns(run);
 
 	i->calls_total++;
 	i->errors_total += failed;
@@ -416,7 +416,7 @@ integrations_probed(struct integrations *t, struct integration *i,
 	probe->number = 0;
 	probe->last_ns = run->ended_ns;
 	probe->last_mono_ns = now_mono_ns;
-	probe->took_ns = run->ended_ns - run->started_ns;
+	probe->took_ns = run_took_ns(run);
 	probe->failed = run->outcome != RUN_SUCCESS;
 	memcpy(probe->why, run->reason, sizeof(probe->why));
 	count(t, i, run, probe->failed, now_mono_ns);

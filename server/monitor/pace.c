@@ -3,7 +3,6 @@
 static void
 add(struct window *w, int64_t now_mono_ns, int64_t ns)
 {
-	/* The wall clock may have been set back in between. */
 	window_add(w, now_mono_ns, ns < 0 ? 0 : (uint64_t)ns / NS_PER_US);
 }
 
@@ -34,8 +33,7 @@ pace_observe(struct pace *p, const struct sched_event *event,
 			add(&p->lateness_us, now_mono_ns, event->late_ns);
 		break;
 	case SCHED_STARTED:
-		add(&p->queue_wait_us, now_mono_ns,
-		    event->now_ns - event->ready_ns);
+		add(&p->queue_wait_us, now_mono_ns, event->waited_ns);
 		break;
 	case SCHED_ENDED:
 		ended(p, event);

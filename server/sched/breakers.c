@@ -71,7 +71,7 @@ tell(struct sched *s, struct gate *g)
 	s->gates.count[state]++;
 	g->told = state;
 	if (state == BREAKER_OPEN || state == BREAKER_ISOLATED)
-		g->opened_ns = os->wall_ns();
+		g->opened_mono_ns = os->mono_ns();
 	if (state == BREAKER_OPEN)
 		LOG_WARN("breaker", LOG_STR("breaker", key.ptr),
 		    LOG_STR("state", word),
@@ -85,18 +85,6 @@ tell(struct sched *s, struct gate *g)
 		s->options.breaker_changed(s->options.ctx, key, state);
 }
 
-/* Between looking at one clock and at the other time passes: only a greater
- * difference is one. So what is shown of a time stays the same. */
-static void
-compare_clocks(struct sched *s, int64_t now_ns, int64_t mono_ns)
-{
-	int64_t clock_ns = now_ns - mono_ns;
-
-	if (clock_ns - s->gates.clock_ns > NS_PER_MS ||
-	    s->gates.clock_ns - clock_ns > NS_PER_MS)
-		s->gates.clock_ns = clock_ns;
-}
-
 static void
 arm(struct sched *s, struct gate *g)
 {
@@ -108,7 +96,6 @@ arm(struct sched *s, struct gate *g)
 	if (alarm_ns == BREAKER_NEVER)
 		return;
 	waitq_add(&s->gates.alarms, &g->alarm, alarm_ns, 0);
-	compare_clocks(s, os->wall_ns(), os->mono_ns());
 }
 
 void
@@ -155,29 +142,17 @@ gate_of_alarm(struct waitq_node *node)
 static int64_t
 wall_of(const struct sched *s, int64_t mono_ns)
 {
-	int64_t clock_ns = s->gates.clock_ns;
-
-	if (mono_ns == BREAKER_NEVER)
-		return 0;
-	if (clock_ns > 0 && mono_ns > TSTAMP_MAX_NS - clock_ns)
-		return TSTAMP_MAX_NS;
-	return mono_ns + clock_ns;
+	return mono_ns == BREAKER_NEVER ? 0 : sched_wall_of(s, mono_ns);
 }
 
 void
 breakers_tick(struct sched *s, int64_t now_ns)
 {
-	int64_t mono_ns = os->mono_ns();
-
-	compare_clocks(s, now_ns, mono_ns);
 	for (int i = 0; i < SCHED_SLICE && s->gates.alarms.n > 0; i++) {
 		struct gate *g = gate_of_alarm(s->gates.alarms.first);
 
-		if (g->alarm.key > mono_ns) {
-			if (wall_of(s, g->alarm.key) <= now_ns) /* too early */
-				s->gates.clock_ns = now_ns - mono_ns;
+		if (!sched_reached(s, g->alarm.key, now_ns))
 			return;
-		}
 		breaker_alarm(&g->breaker);
 		breakers_look(s, g);
 	}
@@ -327,7 +302,8 @@ fill(const struct sched *s, const struct gate *g, struct breaker_row *row)
 	row->name = g->named.name.ptr;
 	row->state = g->breaker.state;
 	row->calls = breaker_calls(&g->breaker, 0, os->mono_ns());
-	row->opened_ns = g->opened_ns;
+	row->opened_ns =
+	    g->opened_mono_ns == 0 ? 0 : sched_wall_of(s, g->opened_mono_ns);
 	row->retry_ns =
 	    row->state == BREAKER_CLOSED ? 0 : wall_of(s, g->breaker.alarm_ns);
 	row->last_error = g->last_error;

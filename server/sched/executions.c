@@ -117,13 +117,13 @@ executions_enter(struct sched *s, struct execution *x,
 		break;
 	case EXECUTION_READY:
 		x->rule->n_ready++;
-		x->ready_ns = os->wall_ns();
+		x->ready_mono_ns = os->mono_ns();
 		if (x->rule->crew != NULL)
 			x->rule->crew->n_ready++;
 		list_add(x->rule->crew != NULL ? &s->seated : &s->ready, x);
 		break;
 	case EXECUTION_RETRYING:
-		waitq_add(&s->retries, &x->wait, x->retry_at_ns, x->id);
+		waitq_add(&s->retries, &x->wait, x->retry_mono_ns, x->id);
 		break;
 	case EXECUTION_STARTING:
 	case EXECUTION_RUNNING:

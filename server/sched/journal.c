@@ -57,7 +57,7 @@ journal_finish(struct sched *s, struct execution *x, enum run_outcome outcome,
 		run->outcome = outcome;
 		run->exit = RUN_EXIT_NONE;
 		run->started_ns = started_ns;
-		run->ended_ns = now_ns;
+		run->ended_ns = now_ns > started_ns ? now_ns : started_ns;
 		x->run = run;
 	}
 	/* With no memory for it the record has less to tell. */
@@ -179,8 +179,8 @@ refused(struct sched *s, struct execution *x, const struct err *e)
 		LOG_ERROR("storage_hold", LOG_STR("job", x->job), LOG_ERR(e));
 	list_remove(x);
 	list_add(&s->refused, x);
-	if (s->refused_ns == 0)
-		s->refused_ns = os->wall_ns() + REFUSED_PAUSE_NS;
+	if (s->refused_mono_ns == 0)
+		s->refused_mono_ns = os->mono_ns() + REFUSED_PAUSE_NS;
 }
 
 /* The record of an execution's state is durable, or was refused. */
@@ -334,7 +334,7 @@ journal_lost(struct sched *s, struct execution *x, int64_t now_ns)
 		.execution_id = x->id,
 		.attempt = x->attempt,
 		.started_ns = x->started_ns,
-		.ended_ns = now_ns,
+		.ended_ns = now_ns > x->started_ns ? now_ns : x->started_ns,
 		.outcome = RUN_LOST,
 		.exit = RUN_EXIT_NONE,
 		.flags = RECORD_FINISH_RETRY,

@@ -118,7 +118,7 @@ begin_beside(struct sched *s, struct execution *x, int64_t now_ns)
 		return;
 	}
 	y->due_ns = x->keep_due_ns;
-	y->due_mono_ns = os->mono_ns() - (now_ns - start_ns);
+	y->due_mono_ns = os->mono_ns() - sched_lateness(s, start_ns, now_ns);
 	y->beside = true;
 	y->id = store_next_execution_id(s->store);
 	executions_enter(s, y, EXECUTION_TRIGGERING);

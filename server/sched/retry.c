@@ -4,6 +4,7 @@
  */
 #include "sched_internal.h"
 
+#include "os.h"
 #include "tstamp.h"
 
 static int64_t
@@ -37,7 +38,7 @@ wanted(const struct execution *x)
 }
 
 int64_t
-retry_at(struct sched *s, const struct execution *x, int64_t now_ns)
+retry_at(struct sched *s, struct execution *x, int64_t now_ns)
 {
 	int64_t longest, wait;
 
@@ -46,6 +47,7 @@ retry_at(struct sched *s, const struct execution *x, int64_t now_ns)
 	longest = longest_wait(x);
 	wait = (int64_t)(s->options.random(s->options.ctx) %
 	    ((uint64_t)longest + 1));
+	x->retry_mono_ns = os->mono_ns() + wait;
 	return wait > TSTAMP_MAX_NS - now_ns ? TSTAMP_MAX_NS : now_ns + wait;
 }
 
@@ -62,15 +64,11 @@ retry_wait(struct sched *s, struct execution *x)
 void
 retry_release(struct sched *s, int64_t now_ns)
 {
-	/* The clock was set back: they would wait too long. As after a
-	 * restart, they go on at once. */
-	if (now_ns < s->now_ns - NS_PER_S)
-		s->retry_all = true;
-	s->now_ns = now_ns;
 	for (int i = 0; i < SCHED_SLICE && s->retries.n > 0; i++) {
 		struct execution *x = execution_of_wait(s->retries.first);
 
-		if (x->retry_at_ns > now_ns && !s->retry_all)
+		if (!s->retry_all &&
+		    !sched_reached(s, x->retry_mono_ns, now_ns))
 			return;
 		x->retry_at_ns = 0;
 		waitq_remove(&x->wait);
@@ -85,5 +83,5 @@ retry_wake_ns(const struct sched *s, int64_t now_ns)
 {
 	if (s->retries.n == 0)
 		return SCHED_NEVER;
-	return s->retry_all ? now_ns : s->retries.first->key;
+	return s->retry_all ? now_ns : sched_wall_of(s, s->retries.first->key);
 }

@@ -24,7 +24,6 @@ sched_tell(const struct sched *s, const struct execution *x,
 		.manual = x->manual,
 		.missed = x->missed,
 		.due_ns = x->due_ns,
-		.ready_ns = x->ready_ns,
 	};
 
 	if (s->options.observe == NULL)
@@ -32,6 +31,8 @@ sched_tell(const struct sched *s, const struct execution *x,
 	event.now_ns = os->wall_ns();
 	if (kind == SCHED_TRIGGERED)
 		event.late_ns = os->mono_ns() - x->due_mono_ns;
+	if (kind == SCHED_STARTED)
+		event.waited_ns = os->mono_ns() - x->ready_mono_ns;
 	if (kind == SCHED_ENDED) {
 		event.run = x->run;
 		event.retried = x->retry_at_ns != 0;
@@ -164,14 +165,48 @@ sched_before_changes(struct sched *s, int64_t now_ns)
 {
 	int64_t due_ns;
 
+	(void)sched_look_at_clock(s, now_ns);
 	if (!jobs_next_due(s->jobs, &due_ns) || due_ns > now_ns)
 		s->clear_mono_ns = os->mono_ns();
 }
 
-/* How late a job is that should have been taken at start_ns; it may have been
- * set for a time in the past since. */
-static int64_t
-lateness(const struct sched *s, int64_t start_ns, int64_t now_ns)
+bool
+sched_look_at_clock(struct sched *s, int64_t now_ns)
+{
+	int64_t mono_ns = os->mono_ns();
+
+	if (clock_is_set(&s->clock, now_ns, mono_ns)) {
+		/* Or the thread had to wait between looking at both. */
+		now_ns = os->wall_ns();
+		mono_ns = os->mono_ns();
+	}
+	if (clock_look(&s->clock, now_ns, mono_ns) == CLOCK_RUNS)
+		return false;
+	s->clear_mono_ns = mono_ns;
+	return true;
+}
+
+int64_t
+sched_wall_of(const struct sched *s, int64_t mono_ns)
+{
+	return clock_wall(&s->clock, mono_ns);
+}
+
+bool
+sched_reached(struct sched *s, int64_t at_mono_ns, int64_t now_ns)
+{
+	int64_t mono_ns = os->mono_ns();
+
+	if (at_mono_ns <= mono_ns)
+		return true;
+	if (clock_wall(&s->clock, at_mono_ns) <= now_ns) /* too early */
+		clock_adjust(&s->clock, now_ns, mono_ns);
+	return false;
+}
+
+/* It may have been set for a time in the past since. */
+int64_t
+sched_lateness(const struct sched *s, int64_t start_ns, int64_t now_ns)
 {
 	int64_t most_ns = os->mono_ns() - s->clear_mono_ns;
 	int64_t late_ns = now_ns - start_ns;
@@ -220,7 +255,7 @@ take(struct sched *s, uint32_t ref, bool missed, int64_t now_ns)
 		x->run->exit = RUN_EXIT_NONE;
 		x->run->started_ns = x->run->ended_ns = now_ns;
 	}
-	late_ns = lateness(s, start_ns, now_ns);
+	late_ns = sched_lateness(s, start_ns, now_ns);
 	x->due_mono_ns = os->mono_ns() - late_ns;
 	count_frame(s, now_ns, missed ? 0 : late_ns);
 	x->id = store_next_execution_id(s->store);
@@ -253,8 +288,8 @@ sched_wake_ns(const struct sched *s, int64_t now_ns)
 	int64_t wake = SCHED_NEVER;
 	int64_t due_ns;
 
-	if (s->refused.n > 0) /* the clock may have been set back since */
-		return earlier(s->refused_ns, now_ns + REFUSED_PAUSE_NS);
+	if (s->refused.n > 0)
+		return clock_wall(&s->clock, s->refused_mono_ns);
 	if (s->draining)
 		return SCHED_NEVER;
 	if (s->open != NULL || next_ready(s) != NULL)
@@ -289,10 +324,9 @@ sched_tick(struct sched *s, int64_t now_ns)
 	uint32_t ref;
 	bool missed;
 
-	if (s->refused.n > 0 &&
-	    (now_ns >= s->refused_ns ||
-		s->refused_ns - now_ns > REFUSED_PAUSE_NS)) {
-		s->refused_ns = 0;
+	(void)sched_look_at_clock(s, now_ns);
+	if (s->refused.n > 0 && sched_reached(s, s->refused_mono_ns, now_ns)) {
+		s->refused_mono_ns = 0;
 		journal_again(s, &s->refused);
 	}
 	breakers_tick(s, now_ns);
@@ -425,6 +459,7 @@ sched_new(const struct sched_options *o, struct err *e)
 	s->store = o->store;
 	s->jobs = store_jobs(o->store);
 	s->clear_mono_ns = os->mono_ns();
+	clock_init(&s->clock, os->wall_ns(), s->clear_mono_ns);
 	s->rules = store_rules(o->store);
 	s->crews.spare = o->max_sessions;
 	hooks.ctx = s;
@@ -489,6 +524,7 @@ recover_job(struct sched *s, struct job *job, int64_t now_ns)
 		journal_lost(s, x, now_ns);
 	}
 	x->retry_at_ns = x->due_ns;
+	x->retry_mono_ns = x->due_ns; /* for the order: all go on at once */
 	retry_wait(s, x);
 	return 0;
 }

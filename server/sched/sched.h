@@ -52,7 +52,7 @@ struct sched_event { /* pointers: until the call returns */
 	int64_t now_ns;
 	int64_t due_ns;
 	int64_t late_ns;       /* TRIGGERED: since it could have been */
-	int64_t ready_ns;      /* STARTED: since when it only waited its turn */
+	int64_t waited_ns;     /* STARTED: how long it only waited its turn */
 	const struct run *run; /* ENDED: the result; NULL: memory was out */
 };
 
@@ -107,6 +107,13 @@ int64_t sched_wake_ns(const struct sched *s, int64_t now_ns);
  * is polled, and when the clock was set. */
 void sched_before_changes(struct sched *s, int64_t now_ns);
 void sched_clock_set(struct sched *s);
+
+/* Whether the wall clock has been set; then call sched_tick. Its timer tells
+ * too, but forgets when it is armed anew. */
+bool sched_look_at_clock(struct sched *s, int64_t now_ns);
+
+/* A monotonic time as the wall clock shows it now. */
+int64_t sched_wall_of(const struct sched *s, int64_t mono_ns);
 
 /* Start what is ready, as far as there is room: after the store was polled. */
 void sched_start(struct sched *s);

@@ -10,6 +10,7 @@
  *	retry.c       attempts after a failure
  *	recur.c       the next time of a recurring job
  *	cancel.c      CANCEL
+ *	clock.c       what the wall clock does
  *
  * An execution is a job that is due, from the moment it is taken out of the
  * plan until its result is durable:
@@ -51,6 +52,7 @@
 
 #include "breaker.h"
 #include "breakers.h"
+#include "clock.h"
 #include "crew.h"
 #include "names.h"
 #include "waitq.h"
@@ -88,8 +90,8 @@ struct gate {
 	bool open;		 /* in gates->open, which has a reference */
 	bool left;		 /* by rules whose namespace is another */
 	struct gate *next_open;
-	int64_t opened_ns; /* the last time; 0: never */
-	char *last_error;  /* owned; NULL: none */
+	int64_t opened_mono_ns; /* the last time; 0: never */
+	char *last_error;	/* owned; NULL: none */
 };
 
 struct gates {
@@ -98,7 +100,6 @@ struct gates {
 	struct gate *open;   /* may let go of what they hold */
 	size_t count[BREAKER_STATE_COUNT];
 	size_t n_held;
-	int64_t clock_ns; /* wall clock less monotonic, when last looked at */
 };
 
 /* What the scheduler knows of a rule; outlives the rule while executions
@@ -137,12 +138,13 @@ struct execution {
 	/* The job's next time where it is known and not to be computed from
 	 * due_ns: RUN keeps the plan. 0: none. */
 	int64_t keep_due_ns;
-	int64_t due_mono_ns; /* when its job could have been taken at first */
-	int64_t ready_ns;    /* when it became ready last */
-	int64_t began_ns;    /* its first attempt; 0: not yet */
-	int64_t started_ns;  /* this attempt; 0: not yet */
-	int64_t retry_at_ns; /* the next attempt; 0: there is none */
-	pid_t pid;	     /* 0: none, or not known yet */
+	int64_t due_mono_ns;   /* when its job could have been taken at first */
+	int64_t ready_mono_ns; /* when it became ready last */
+	int64_t began_ns;      /* its first attempt; 0: not yet */
+	int64_t started_ns;    /* this attempt; 0: not yet */
+	int64_t retry_at_ns;   /* the next attempt; 0: there is none */
+	int64_t retry_mono_ns; /* and when it comes */
+	pid_t pid;	       /* 0: none, or not known yet */
 	uint32_t attempt;
 	uint32_t n_cursors; /* that stand at it */
 	uint8_t state;
@@ -174,19 +176,19 @@ struct sched {
 	struct list refused;	 /* waiting to record again */
 	struct list blocked;	 /* waiting for changes to their job to end */
 	uint64_t releases;	 /* of the store, when they last looked */
-	struct waitq retries;	 /* by retry_at_ns */
+	struct waitq retries;	 /* by retry_mono_ns */
 	struct waitq overlaps;	 /* running, by when their job starts again */
 	struct rule_state *open; /* may let go of what they hold */
 	size_t n_held, n_inflight, n_processing;
 	struct gates gates;
 	struct crews crews;
-	size_t n_busy_rules;   /* with something in flight */
-	int64_t refused_ns;    /* when to ask for the refused again; 0: none */
-	int64_t now_ns;	       /* the last tick */
+	size_t n_busy_rules;	 /* with something in flight */
+	int64_t refused_mono_ns; /* when to ask for the refused again */
+	struct clock clock;
 	int64_t clear_mono_ns; /* nothing was due then */
 	int64_t frame;	       /* the last in which a job was taken */
 	uint64_t n_frames, n_late_frames;
-	bool retry_all; /* the clock was set back */
+	bool retry_all; /* after the start, whatever they wait for */
 	bool draining;
 	bool abandoning; /* see sched_abandon */
 
@@ -237,6 +239,10 @@ void sched_tell(const struct sched *s, const struct execution *x,
     enum sched_event_kind kind);
 /* Hand an execution in state starting to the processor. */
 void sched_submit(struct sched *s, struct execution *x);
+/* How late, at now_ns, is what should have been taken at start_ns. */
+int64_t sched_lateness(const struct sched *s, int64_t start_ns, int64_t now_ns);
+/* Whether this monotonic time has come. */
+bool sched_reached(struct sched *s, int64_t at_mono_ns, int64_t now_ns);
 
 /* hold.c */
 
@@ -314,8 +320,9 @@ void breakers_fini(struct sched *s);
 
 /* retry.c */
 
-/* Whether an attempt with this result is followed by another: when, else 0. */
-int64_t retry_at(struct sched *s, const struct execution *x, int64_t now_ns);
+/* Whether an attempt with this result is followed by another: when, which its
+ * execution then knows, else 0. */
+int64_t retry_at(struct sched *s, struct execution *x, int64_t now_ns);
 /* Wait for the next attempt. */
 void retry_wait(struct sched *s, struct execution *x);
 /* Queue those whose time has come, a slice of them. */

@@ -732,6 +732,8 @@ the_disk_is_asked_again_although_the_clock_jumps_back(void **state)
 	disk_full();
 	rig_at(&rig, T0);
 	disk_free();
+	rig_set_clock(&rig, T0 - HOUR);
+	assert_true(sched_look_at_clock(rig.sched, rig.now_ns));
 	assert_true(
 	    sched_wake_ns(rig.sched, T0 - HOUR) <= T0 - HOUR + NS_PER_S);
 	rig_at(&rig, T0 - HOUR + NS_PER_S);

@@ -89,6 +89,33 @@ first_argument(const struct ctl_args *a)
 	return a->n_args > 0 ? slice_of(w->ptr, w->len) : slice_of("", 0);
 }
 
+/* A job that no rule matches fails when it is due, and nobody may be looking
+ * then. What the server does not tell is not worth a word. */
+static void
+warn_unmatched(struct tick *t, struct slice job)
+{
+	const struct tick_word info[] = { { "INFO", 4 }, { job.ptr, job.len } };
+	struct buf name = { 0 };
+	struct tick_reply *reply;
+
+	if (tick_call_words(t, &reply, info, 2) == -1)
+		return;
+	for (size_t i = 0; i < reply->n_rows; i++) {
+		const struct tick_row *row = &reply->rows[i];
+
+		if (row->n_words != 2 ||
+		    strcmp(row->words[0].ptr, "rule") != 0 ||
+		    strcmp(row->words[1].ptr, "-") != 0)
+			continue;
+		text_put_visible(&name, job, true);
+		(void)fprintf(stderr,
+		    "tickctl: warning: no rule matches %.*s\n", (int)name.len,
+		    name.len > 0 ? name.ptr : "");
+	}
+	buf_free(&name);
+	tick_reply_free(reply);
+}
+
 static int
 run_request(struct tick *t, const struct ctl_args *a)
 {
@@ -104,6 +131,8 @@ run_request(struct tick *t, const struct ctl_args *a)
 		r = report(t);
 	else if (r == -1 || out_end(&o, tick_ok(t)) == -1)
 		r = fail("standard output", strerror(errno));
+	else if (a->action == ACTION_COMMAND && a->command->id == CMD_SET)
+		warn_unmatched(t, first_argument(a));
 	out_fini(&o);
 	return r;
 }

@@ -42,6 +42,7 @@ static const struct field info_fields[] = {
 	{ "last_exit", FIELD_NUMBER },
 	{ "last_duration_ms", FIELD_NUMBER },
 	{ "hold", FIELD_WORD },
+	{ "last_reason", FIELD_WORD },
 };
 
 static const struct field query_fields[] = {
@@ -75,6 +76,7 @@ static const struct field history_fields[] = {
 	{ "exit", FIELD_NUMBER },
 	{ "attempt", FIELD_NUMBER },
 	{ "rule", FIELD_WORD },
+	{ "reason", FIELD_WORD },
 };
 
 /* RULE OPTIONS shows the last of these. */

@@ -235,8 +235,9 @@ enum tick_status {
 #define TICK_DUE_NOW INT64_C(-1)
 #define TICK_DUE_CRON INT64_C(-2)
 
-#define TICK_SET_NX 1u /* only if there is none: else TICK_ERR_EXISTS */
-#define TICK_SET_XX 2u /* only if there is one: else TICK_ERR_NOT_FOUND */
+#define TICK_SET_NX 1u	    /* only if there is none: else TICK_ERR_EXISTS */
+#define TICK_SET_XX 2u	    /* only if there is one: else TICK_ERR_NOT_FOUND */
+#define TICK_SET_MATCHED 4u /* only if a rule matches: else likewise */
 
 struct tick_set_options {
 	size_t size; /* set by TICK_SET_OPTIONS_INIT */

@@ -80,6 +80,8 @@ add_set_options(struct tick *t, const struct tick_set_options *o)
 		line_word(t, "NX");
 	if ((o->flags & TICK_SET_XX) != 0)
 		line_word(t, "XX");
+	if ((o->flags & TICK_SET_MATCHED) != 0)
+		line_word(t, "MATCHED");
 	if (o->every_ns != 0)
 		add_duration(t, "EVERY", o->every_ns);
 	if (o->cron != NULL)

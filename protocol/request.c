@@ -136,6 +136,7 @@ request_begin(char *line, size_t n, struct tokens *t, struct request *r,
 enum {
 	SET_NX,
 	SET_XX,
+	SET_MATCHED,
 	SET_EVERY,
 	SET_CRON,
 	SET_TZ,
@@ -145,8 +146,8 @@ enum {
 	SET_KEYWORDS
 };
 
-static const char *const set_keywords[SET_KEYWORDS] = { "NX", "XX", "EVERY",
-	"CRON", "TZ", "UNTIL", "JITTER", "PAYLOAD" };
+static const char *const set_keywords[SET_KEYWORDS] = { "NX", "XX", "MATCHED",
+	"EVERY", "CRON", "TZ", "UNTIL", "JITTER", "PAYLOAD" };
 
 enum { QUERY_STATUS, QUERY_AFTER, QUERY_LIMIT, QUERY_KEYWORDS };
 
@@ -190,9 +191,10 @@ static int
 read_set_option(struct request_set *s, int keyword, const struct slice *words,
     size_t n, int64_t now_ns, struct err *e)
 {
-	if (keyword == SET_NX || keyword == SET_XX) {
+	if (keyword == SET_NX || keyword == SET_XX || keyword == SET_MATCHED) {
 		s->nx |= keyword == SET_NX;
 		s->xx |= keyword == SET_XX;
+		s->matched |= keyword == SET_MATCHED;
 		return 0;
 	}
 	if (n == 0)

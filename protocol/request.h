@@ -34,6 +34,7 @@ struct request_set {
 	int64_t due_ns;	  /* unless due_is_cron */
 	bool due_is_cron; /* `cron` for <when> */
 	bool nx, xx;
+	bool matched;	      /* a rule must match the job */
 	int64_t every_ns;     /* 0: none */
 	struct slice cron;    /* ptr NULL: none */
 	struct slice zone;    /* ptr NULL: none */

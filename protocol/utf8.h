@@ -10,4 +10,11 @@
  * form, no surrogate, up to U+10FFFF. 0 when it begins with none. */
 size_t utf8_sequence(struct slice s);
 
+/* Length of s without the beginning of a sequence that its end cuts off. */
+size_t utf8_whole(struct slice s);
+
+/* How many bytes s begins with that can be the end of a sequence which its
+ * beginning cuts off. */
+size_t utf8_remainder(struct slice s);
+
 #endif

@@ -3,7 +3,7 @@
  * memory and in the image: one after the other, each
  *
  *     u64 execution_id, u32 attempt, i64 started_ns, i64 ended_ns,
- *     u8 outcome and HISTORY_REASON, i32 exit, name rule,
+ *     u8 outcome and HISTORY_*, i32 exit, name rule,
  *     with HISTORY_REASON: name reason
  */
 #ifndef STORAGE_HISTORY_H
@@ -16,13 +16,16 @@
 #include "slice.h"
 
 #define HISTORY_RUNS_MAX 16
-#define HISTORY_REASON 0x80u /* images without any have none */
+/* None of them in what was kept by earlier versions. */
+#define HISTORY_REASON 0x80u
+#define HISTORY_SILENT 0x40u /* RECORD_FINISH_SILENT */
 
 /* Append to *out the run that *r (of a FINISH record) tells of, then as many
  * of `old` as are kept. */
 void history_add(struct buf *out, const struct record_run *r, struct slice old);
 
-/* The next run; job and flags are not set. False at the end. */
+/* The next run; job and all flags but RECORD_FINISH_SILENT are not set. False
+ * at the end. */
 bool history_next(struct record_reader *in, struct record_run *r);
 
 #endif

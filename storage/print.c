@@ -283,6 +283,8 @@ finish_text(struct buf *out, const struct print *p, const struct record_run *r)
 		text_i64(out, " NEXT ", r->next_due_ns);
 	if (r->flags & RECORD_FINISH_ORPHAN)
 		buf_add_str(out, " ORPHAN");
+	if (r->flags & RECORD_FINISH_SILENT)
+		buf_add_str(out, " SILENT");
 	if (r->reason.len > 0)
 		text_word(out, " REASON ", r->reason);
 }
@@ -341,6 +343,7 @@ finish_json(struct buf *out, const struct print *p, const struct record_run *r)
 		json_i64(out, "next_execution", r->next_due_ns);
 	json_flag(out, "retry", (r->flags & RECORD_FINISH_RETRY) != 0);
 	json_flag(out, "orphan", (r->flags & RECORD_FINISH_ORPHAN) != 0);
+	json_flag(out, "silent", (r->flags & RECORD_FINISH_SILENT) != 0);
 	if (r->reason.len > 0)
 		json_text(out, "reason", r->reason);
 }

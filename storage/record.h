@@ -139,7 +139,9 @@ const char *entry_kind_command(enum entry_kind kind);
 #define RECORD_FINISH_RETRY 0x02u
 /* Why it was no success follows at the end. */
 #define RECORD_FINISH_REASON 0x04u
-#define RECORD_FINISH_FLAGS 0x07u
+/* It has written nothing. */
+#define RECORD_FINISH_SILENT 0x08u
+#define RECORD_FINISH_FLAGS 0x0fu
 #define RECORD_OUTCOME_SUCCESS 1u /* the others: enum run_outcome */
 #define RECORD_EXIT_NONE (-1)	  /* it has no exit status */
 

@@ -210,9 +210,11 @@ cmd_agent_cleanup(struct conn *c, const struct request *r, struct err *e)
 {
 	struct server *s = c->server;
 	size_t n = sessions_stop_all(s->sessions);
+	char why[RUN_REASON_MAX];
 
 	(void)e;
-	n += sched_stop_children(s->sched);
+	put_who(c, "stopped by AGENT CLEANUP", why, sizeof(why));
+	n += sched_stop_children(s->sched, why);
 	reply_begin_ok(conn_reply(c), r->id);
 	reply_u64(conn_reply(c), n);
 	reply_end(conn_reply(c));

@@ -38,7 +38,10 @@ int rules_list(struct conn *c, struct slice id, struct slice prefix,
 /* The integration a request names; NULL with *e. */
 struct integration *integration_find(struct conn *c, struct slice id,
     struct err *e);
-/* Append the word for how a run ended. */
+/* Append the word for how a run ended, and for why it was no success. */
 void put_exit(struct buf *out, const struct record_run *run);
+void put_reason(struct buf *out, const struct record_run *run);
+/* "cancelled by admin": what was done and by whom, into to[0 .. size). */
+void put_who(const struct conn *c, const char *what, char *to, size_t size);
 
 #endif

@@ -1,7 +1,10 @@
 /* Which handler a row of the command table has, and what handlers share. */
 #include "commands.h"
 
+#include <stdio.h>
+
 #include "auth.h"
+#include "peer.h"
 #include "reply.h"
 #include "run.h"
 
@@ -95,6 +98,25 @@ job_find(struct conn *c, struct slice id, struct err *e)
 		return NULL;
 	}
 	return jobs_get(jobs, ref);
+}
+
+void
+put_who(const struct conn *c, const char *what, char *to, size_t size)
+{
+	char peer[PEER_NAME_MAX];
+
+	if (c->token != NULL) {
+		(void)snprintf(to, size, "%s by %s", what, c->token->name);
+		return;
+	}
+	peer_name(c->fd, peer);
+	(void)snprintf(to, size, "%s by %s", what, peer);
+}
+
+void
+put_reason(struct buf *out, const struct record_run *run)
+{
+	reply_word(out, run->reason.len > 0 ? run->reason : slice_str("-"));
 }
 
 void

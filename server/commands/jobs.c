@@ -34,7 +34,9 @@ cmd_set(struct conn *c, const struct request *r, struct err *e)
 	if (recurs &&
 	    schedule_check(s->zones, q, s->now_ns, &set.due_ns, e) == -1)
 		return FAILED;
-	if (job_must_wait(c, q->job, q->nx || q->xx))
+	/* Its rule may have been asked for just before. */
+	if (job_must_wait(c, q->job, q->nx || q->xx) ||
+	    (q->matched && conn_overtakes(c)))
 		return WAIT;
 	if (q->nx || q->xx) {
 		known = jobs_find(store_jobs(s->store), q->job) != JOB_NONE;
@@ -44,6 +46,9 @@ cmd_set(struct conn *c, const struct request *r, struct err *e)
 			return err_quote(e, ERR_NOT_FOUND, q->job,
 			    "no such job");
 	}
+	if (q->matched && rules_match(store_rules(s->store), q->job) == NULL)
+		return err_quote(e, ERR_NOT_FOUND, q->job,
+		    "no rule matches job");
 	return conn_asked(c, store_set(s->store, &set, &w, e));
 }
 
@@ -92,21 +97,28 @@ put_plan(struct buf *out, struct slice id, const struct job_plan *plan)
 				  : slice_of(plan->payload, plan->payload_len));
 }
 
+/* The newest that has ended; all zero if there is none. */
+static struct record_run
+last_run(const struct job *job)
+{
+	struct record_run last = { 0 };
+	struct record_reader in;
+
+	record_read(&in, job_history(job));
+	(void)history_next(&in, &last);
+	return last;
+}
+
 /* The last run: the one that goes on, as far as it is known, else the newest
  * that has ended. */
 static void
 put_last_run(struct buf *out, struct slice id, const struct job *job)
 {
+	const struct record_run last = last_run(job);
 	const struct job_extra *x = job->extra;
-	struct record_run last = { 0 };
-	struct record_reader in;
-	uint32_t attempts;
-	int64_t started_ns;
+	uint32_t attempts = last.attempt;
+	int64_t started_ns = last.started_ns;
 
-	record_read(&in, job_history(job));
-	(void)history_next(&in, &last);
-	attempts = last.attempt;
-	started_ns = last.started_ns;
 	if (x != NULL && x->execution_id != 0) {
 		attempts = x->attempt;
 		started_ns = x->started_ns;
@@ -137,6 +149,7 @@ cmd_info(struct conn *c, const struct request *r, struct err *e)
 	struct server *s = c->server;
 	struct slice id = r->id;
 	const struct rule *rule;
+	struct record_run last;
 	struct buf *out;
 
 	if (job == NULL)
@@ -152,6 +165,11 @@ cmd_info(struct conn *c, const struct request *r, struct err *e)
 	put_plan(out, id, job->extra == NULL ? NULL : job->extra->plan);
 	put_last_run(out, id, job);
 	row_str(out, id, "hold", sched_hold_word(s->sched, job, os->wall_ns()));
+	last = last_run(job);
+	reply_begin(out, id);
+	reply_str(out, "last_reason");
+	put_reason(out, &last);
+	reply_end(out);
 	reply_ok(out, id);
 	return HANDLED;
 }

@@ -10,19 +10,22 @@
 #include "reply.h"
 #include "run.h"
 #include "scope.h"
+#include "utf8.h"
 
 int
 cmd_cancel(struct conn *c, const struct request *r, struct err *e)
 {
 	const struct request_cancel *q = &r->u.cancel;
 	struct store_waiter w = conn_waiter(c, r->id);
+	char why[RUN_REASON_MAX];
 	int rc;
 
 	if (!allowed(c, q->job, "job", e))
 		return FAILED;
 	if (conn_overtakes(c) || job_must_wait(c, q->job, true))
 		return WAIT;
-	rc = sched_cancel(c->server->sched, q->job, q->force, &w, e);
+	put_who(c, "cancelled", why, sizeof(why));
+	rc = sched_cancel(c->server->sched, q->job, why, q->force, &w, e);
 	if (rc == 0) {
 		reply_ok(conn_reply(c), r->id);
 		return HANDLED;
@@ -136,6 +139,7 @@ put_run(struct buf *out, struct slice id, const struct record_run *run)
 		reply_str(out, "-");
 	else
 		reply_word(out, run->rule);
+	put_reason(out, run);
 	reply_end(out);
 }
 
@@ -207,8 +211,9 @@ put_line(struct buf *out, struct slice id, struct tail *t)
 		n = (size_t)(newline - line);
 	t->at += n + (newline != NULL);
 	if (n > ROW_BYTES) {
-		t->at -= n - ROW_BYTES + (newline != NULL);
-		n = ROW_BYTES;
+		t->at -= n + (newline != NULL);
+		n = utf8_whole(slice_of(line, ROW_BYTES));
+		t->at += n;
 	}
 	reply_row_word(out, id, stream_word[t->output], slice_of(line, n));
 	return true;
@@ -271,7 +276,11 @@ cmd_output(struct conn *c, const struct request *r, struct err *e)
 		return err_quote(e, ERR_NOT_FOUND, r->args[0],
 		    "no such run of");
 	kept = outputs_find(outputs, run.execution_id, run.attempt);
-	if (kept == NULL) { /* it wrote nothing, or that was long ago */
+	if (kept == NULL && (run.flags & RECORD_FINISH_SILENT) == 0)
+		return err_set(e, ERR_NOT_FOUND,
+		    "the output of execution %llu is kept no more",
+		    (unsigned long long)run.execution_id);
+	if (kept == NULL) {
 		reply_ok(conn_reply(c), r->id);
 		return HANDLED;
 	}

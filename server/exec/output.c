@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 /*
  * Until the buffer has reached its limit it is a plain one: start is 0. From
  * then on it is a ring. So growing never has to unwrap anything.
@@ -65,6 +67,16 @@ reverse(char *bytes, size_t n)
 	}
 }
 
+/* The tail begins in the middle of a character. */
+static void
+drop_remainder(struct output *o)
+{
+	size_t n = utf8_remainder(slice_of(o->bytes, o->len));
+
+	memmove(o->bytes, o->bytes + n, o->len - n);
+	o->len -= n;
+}
+
 void
 output_settle(struct output *o)
 {
@@ -83,7 +95,10 @@ output_settle(struct output *o)
 		reverse(o->bytes, o->len);
 		o->start = 0;
 	}
-	if (o->len < o->cap && (bytes = realloc(o->bytes, o->len)) != NULL) {
+	if (output_is_cut(o))
+		drop_remainder(o);
+	if (o->len > 0 && o->len < o->cap &&
+	    (bytes = realloc(o->bytes, o->len)) != NULL) {
 		o->bytes = bytes;
 		o->cap = o->len;
 	}

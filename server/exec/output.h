@@ -24,8 +24,9 @@ struct output {
  * and output_is_cut tells. */
 void output_add(struct output *o, const char *bytes, size_t n, size_t max);
 
-/* No more will be added: make bytes[0 .. len) the kept end in order, and give
- * back memory that is not needed. */
+/* No more will be added: make bytes[0 .. len) the kept end in order, without
+ * the rest of a character whose beginning is not kept, and give back memory
+ * that is not needed. */
 void output_settle(struct output *o);
 
 /* Frees the bytes; the output is empty again. */

@@ -7,6 +7,7 @@
 
 #include "os.h"
 #include "store.h"
+#include "utf8.h"
 
 _Static_assert(RUN_NOTE_MAX >= OP_NOTE_MAX - 1, "a note fits");
 
@@ -58,6 +59,23 @@ run_took_ns(const struct run *r)
 	return r->ended_ns > r->started_ns ? r->ended_ns - r->started_ns : 0;
 }
 
+/* What was cut in the middle of a character ends before it, and bytes that are
+ * no UTF-8 at all become question marks. */
+static void
+make_text(char *text)
+{
+	struct slice left;
+	size_t n;
+
+	text[utf8_whole(slice_str(text))] = '\0';
+	for (left = slice_str(text); left.len > 0;
+	     left = slice_of(left.ptr + n, left.len - n))
+		if ((n = utf8_sequence(left)) == 0) {
+			text[strlen(text) - left.len] = '?';
+			n = 1;
+		}
+}
+
 int
 run_explain(struct run *r, const char *fmt, ...)
 {
@@ -66,6 +84,7 @@ run_explain(struct run *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(r->reason, sizeof(r->reason), fmt, ap);
 	va_end(ap);
+	make_text(r->reason);
 	return -1;
 }
 

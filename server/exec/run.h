@@ -51,7 +51,7 @@ struct run {
 	int64_t started_ns;	     /* by the wall clock */
 	int64_t started_mono_ns;     /* the same moment */
 	int64_t ended_ns;	     /* started_ns and what was measured */
-	char reason[RUN_REASON_MAX]; /* why it failed, for the log; or "" */
+	char reason[RUN_REASON_MAX]; /* why it failed, in UTF-8; or "" */
 	struct output output[OUTPUT_STREAMS]; /* the end of each, settled */
 
 	/* Main's: who is told when the result is durable; NULL: nobody. */
@@ -77,7 +77,8 @@ void run_ends(struct run *r);
 /* How long it took; 0 when nobody knows: its server has died. */
 int64_t run_took_ns(const struct run *r);
 
-/* Fill the reason. Returns -1 always, as err_set does. */
+/* Fill the reason, with as much as there is room for. Returns -1 always, as
+ * err_set does. */
 int run_explain(struct run *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -4,11 +4,28 @@
  */
 #include "sched_internal.h"
 
+#include <string.h>
+
 #include "os.h"
 
-static void
-stop(struct sched *s, struct execution *x, bool force)
+const char *
+why_stopped(const struct execution *x)
 {
+	return x->why_stopped == NULL ? "cancelled" : x->why_stopped;
+}
+
+/* The first who told it to end is the one who ended it. */
+static void
+blame(struct execution *x, const char *why)
+{
+	if (x->why_stopped == NULL)
+		x->why_stopped = strdup(why); /* without memory: less is told */
+}
+
+static void
+stop(struct sched *s, struct execution *x, const char *why, bool force)
+{
+	blame(x, why);
 	x->stopping = true;
 	sched_tell(s, x, SCHED_STOPPING);
 	if (x->state == EXECUTION_RUNNING)
@@ -18,14 +35,14 @@ stop(struct sched *s, struct execution *x, bool force)
 
 /* Stop all runs of the job, those of earlier plans too: how many. */
 static size_t
-stop_running(struct sched *s, struct slice job, bool force)
+stop_running(struct sched *s, struct slice job, const char *why, bool force)
 {
 	size_t n = 0;
 
 	for (struct execution *x = s->running.first; x != NULL; x = x->next) {
 		if (!slice_eq(execution_job(x), job))
 			continue;
-		stop(s, x, force);
+		stop(s, x, why, force);
 		n++;
 	}
 	return n;
@@ -41,7 +58,7 @@ is_child(const struct execution *x)
 }
 
 size_t
-sched_stop_children(struct sched *s)
+sched_stop_children(struct sched *s, const char *why)
 {
 	struct execution *x, *next;
 	size_t n = 0;
@@ -50,7 +67,7 @@ sched_stop_children(struct sched *s)
 		next = x->next;
 		if (x->rule->crew == NULL && !is_child(x))
 			continue;
-		stop(s, x, false);
+		stop(s, x, why, false);
 		n += x->rule->crew == NULL;
 	}
 	return n;
@@ -64,7 +81,7 @@ is_waiting(const struct execution *x)
 }
 
 int
-sched_cancel(struct sched *s, struct slice id, bool force,
+sched_cancel(struct sched *s, struct slice id, const char *why, bool force,
     const struct store_waiter *w, struct err *e)
 {
 	uint32_t ref = jobs_find(s->jobs, id);
@@ -83,10 +100,10 @@ sched_cancel(struct sched *s, struct slice id, bool force,
 		    "the logfile cannot be written, and the job waits for it");
 	if (x != NULL && is_waiting(x) && (r = requester_new(w)) == NULL)
 		return err_nomem(e);
-	stopped = stop_running(s, id, force);
+	stopped = stop_running(s, id, why, force);
 	if (r != NULL) {
 		x->requester = r;
-		journal_finish(s, x, RUN_CANCELLED, now_ns, now_ns);
+		journal_finish(s, x, RUN_CANCELLED, why, now_ns, now_ns);
 		return 1;
 	}
 	if (stopped == 0)

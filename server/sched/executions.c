@@ -225,6 +225,7 @@ executions_free(struct sched *s, struct execution *x)
 		hold_open(s, x->rule);
 	hold_unref(x->rule);
 	free(x->requester);
+	free(x->why_stopped);
 	free(x);
 }
 

@@ -48,7 +48,7 @@ drop_run(struct execution *x)
 
 void
 journal_finish(struct sched *s, struct execution *x, enum run_outcome outcome,
-    int64_t started_ns, int64_t now_ns)
+    const char *why, int64_t started_ns, int64_t now_ns)
 {
 	struct run *run = calloc(1, sizeof(*run));
 
@@ -58,6 +58,7 @@ journal_finish(struct sched *s, struct execution *x, enum run_outcome outcome,
 		run->exit = RUN_EXIT_NONE;
 		run->started_ns = started_ns;
 		run->ended_ns = now_ns > started_ns ? now_ns : started_ns;
+		(void)run_explain(run, "%s", why);
 		x->run = run;
 	}
 	/* With no memory for it the record has less to tell. */
@@ -93,7 +94,8 @@ triggered(struct sched *s, struct execution *x)
 		journal_record(s, x);
 	} else if (x->rule == NULL) {
 		LOG_WARN("no_rule", LOG_STR("job", x->job));
-		journal_finish(s, x, RUN_FAILURE, now_ns, now_ns);
+		journal_finish(s, x, RUN_FAILURE, SCHED_NO_RULE, now_ns,
+		    now_ns);
 	} else {
 		sched_tell(s, x, SCHED_QUEUED);
 		hold_queue(s, x);
@@ -106,7 +108,8 @@ started(struct sched *s, struct execution *x)
 	int64_t now_ns = os->wall_ns();
 
 	if (x->stopping) /* cancelled meanwhile */
-		journal_finish(s, x, RUN_CANCELLED, now_ns, now_ns);
+		journal_finish(s, x, RUN_CANCELLED, why_stopped(x), now_ns,
+		    now_ns);
 	else
 		sched_submit(s, x);
 }
@@ -209,18 +212,44 @@ recorded(void *arg, struct slice note, const struct err *e)
 	}
 }
 
+/* With a result: whether it wrote nothing. */
+static bool
+is_silent(const struct run *run)
+{
+	for (int i = 0; i < OUTPUT_STREAMS; i++)
+		if (run->output[i].total > 0)
+			return false;
+	return true;
+}
+
+static void
+describe_result(const struct run *run, int64_t now_ns, struct record_run *r)
+{
+	if (run == NULL) { /* no memory for it */
+		r->outcome = RUN_FAILURE;
+		r->exit = RUN_EXIT_NONE;
+		r->started_ns = r->ended_ns = now_ns;
+		r->reason = slice_str("out of memory");
+		return;
+	}
+	r->outcome = run->outcome;
+	r->exit = run->exit;
+	r->started_ns = run->started_ns;
+	r->ended_ns = run->ended_ns;
+	if (is_silent(run))
+		r->flags |= RECORD_FINISH_SILENT;
+	if (run->outcome != RUN_SUCCESS)
+		r->reason = slice_str(run->reason);
+}
+
 /* What follows for the job is decided here, at the last moment. */
 static void
 describe_finish(struct sched *s, struct execution *x, struct record_run *r)
 {
-	const struct run *run = x->run;
 	int64_t now_ns = os->wall_ns();
 
 	r->flags = x->removed ? RECORD_FINISH_ORPHAN : 0;
-	r->outcome = run == NULL ? RUN_FAILURE : run->outcome;
-	r->exit = run == NULL ? RUN_EXIT_NONE : run->exit;
-	r->started_ns = run == NULL ? now_ns : run->started_ns;
-	r->ended_ns = run == NULL ? now_ns : run->ended_ns;
+	describe_result(x->run, now_ns, r);
 	x->retry_at_ns = 0;
 	if (x->detached)
 		return;
@@ -339,6 +368,7 @@ journal_lost(struct sched *s, struct execution *x, int64_t now_ns)
 		.exit = RUN_EXIT_NONE,
 		.flags = RECORD_FINISH_RETRY,
 		.next_due_ns = now_ns,
+		.reason = slice_str(SCHED_LOST),
 	};
 	struct err e;
 

@@ -107,7 +107,9 @@ outputs_keep(struct outputs *o, struct run *run)
 	kept->bytes = bytes;
 	kept->refs = 1;
 	memcpy(kept->output, run->output, sizeof(kept->output));
-	memset(run->output, 0, sizeof(run->output));
+	for (int i = 0; i < OUTPUT_STREAMS; i++)
+		run->output[i] =
+		    (struct output){ .total = run->output[i].total };
 	if (!add(o, kept))
 		outputs_drop(kept);
 }

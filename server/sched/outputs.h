@@ -28,8 +28,9 @@ struct kept {
 struct outputs *outputs_new(size_t max_bytes, struct err *e);
 void outputs_free(struct outputs *o);
 
-/* Take the output of a run that has ended out of it. One that wrote nothing
- * leaves no trace; nor does any when memory is out. */
+/* Take the output of a run that has ended out of it, and leave how much that
+ * was. One that wrote nothing leaves no trace; nor does any when memory is
+ * out. */
 void outputs_keep(struct outputs *o, struct run *run);
 
 /* A reference to what is kept of an attempt, to be given back with

@@ -254,6 +254,7 @@ take(struct sched *s, uint32_t ref, bool missed, int64_t now_ns)
 		x->run->outcome = RUN_MISSED;
 		x->run->exit = RUN_EXIT_NONE;
 		x->run->started_ns = x->run->ended_ns = now_ns;
+		(void)run_explain(x->run, SCHED_MISSED);
 	}
 	late_ns = sched_lateness(s, start_ns, now_ns);
 	x->due_mono_ns = os->mono_ns() - late_ns;
@@ -378,6 +379,8 @@ sched_run_event(struct sched *s, const struct run_event *event)
 	rule_spec_unref(event->run->spec);
 	event->run->spec = NULL;
 	x->run = event->run;
+	if (x->run->outcome == RUN_CANCELLED)
+		(void)run_explain(x->run, "%s", why_stopped(x));
 	log_end(x);
 	if (s->abandoning && x->run->outcome == RUN_LOST) {
 		executions_free(s, x);
@@ -510,7 +513,8 @@ recover_job(struct sched *s, struct job *job, int64_t now_ns)
 	x->began_ns = x->started_ns = job->extra->started_ns;
 	job->extra->execution = x;
 	if (x->rule == NULL) {
-		journal_finish(s, x, RUN_FAILURE, now_ns, now_ns);
+		journal_finish(s, x, RUN_FAILURE, SCHED_NO_RULE, now_ns,
+		    now_ns);
 		return 0;
 	}
 	if (job->phase == PHASE_RUNNING) {
@@ -518,7 +522,8 @@ recover_job(struct sched *s, struct job *job, int64_t now_ns)
 		    LOG_STR("rule", x->rule->id), LOG_U64("execution", x->id));
 		if (x->spec->number[OPTION_on_crash] == ON_CRASH_FAIL) {
 			x->stopping = true; /* at most once: no retry */
-			journal_finish(s, x, RUN_LOST, x->began_ns, now_ns);
+			journal_finish(s, x, RUN_LOST, SCHED_LOST, x->began_ns,
+			    now_ns);
 			return 0;
 		}
 		journal_lost(s, x, now_ns);

@@ -144,13 +144,14 @@ int sched_run_job(struct sched *s, struct slice job,
  * CANCEL <job>. 0: its runs have been told to end. 1: it had not begun, and
  * the waiter will be told. -1 with ERR_NOT_FOUND, ERR_CONFLICT (nothing to be
  * cancelled), ERR_STORAGE or ERR_LIMIT. The job must not be busy in the store.
+ * What is cancelled has `why` as its reason.
  */
-int sched_cancel(struct sched *s, struct slice job, bool force,
+int sched_cancel(struct sched *s, struct slice job, const char *why, bool force,
     const struct store_waiter *w, struct err *e);
 
-/* Tell every run that is a child process, or a session's, to end: how many
- * are no session's. */
-size_t sched_stop_children(struct sched *s);
+/* Tell every run that is a child process, or a session's, to end, for this
+ * reason: how many are no session's. */
+size_t sched_stop_children(struct sched *s, const char *why);
 
 /*
  * All executions there are when the list begins, in no particular order. A

@@ -60,6 +60,11 @@
 /* Between two attempts to record what was refused. */
 #define REFUSED_PAUSE_NS INT64_C(100000000)
 
+/* Reasons that HISTORY shows. */
+#define SCHED_NO_RULE "no rule matched"
+#define SCHED_MISSED "fell due while the server was down (misfire=skip)"
+#define SCHED_LOST "the server died or was stopped"
+
 enum execution_state {
 	EXECUTION_TRIGGERING,
 	EXECUTION_BARRED,
@@ -154,6 +159,7 @@ struct execution {
 	bool detached; /* see S1 */
 	bool removed;  /* its job is gone */
 	bool stopping; /* cancelled while it ran: no further attempt */
+	char *why_stopped; /* owned, for HISTORY; NULL: nothing is known */
 	uint8_t job_len;
 	char job[]; /* identifier, terminated */
 };
@@ -215,15 +221,21 @@ uint32_t execution_slot(const struct execution *x);
 /* The job whose run this is, or JOB_NONE when it has another by now. */
 uint32_t current_job(const struct sched *s, const struct execution *x);
 
+/* cancel.c */
+
+/* Why a run that was told to end was, in words. */
+const char *why_stopped(const struct execution *x);
+
 /* journal.c */
 
 /* Ask the store to record the state an execution is in. */
 void journal_record(struct sched *s, struct execution *x);
 /* Record again what had to wait. */
 void journal_again(struct sched *s, struct list *from);
-/* Record that an execution has ended without the processor. */
+/* Record that an execution has ended without the processor, and why. */
 void journal_finish(struct sched *s, struct execution *x,
-    enum run_outcome outcome, int64_t started_ns, int64_t now_ns);
+    enum run_outcome outcome, const char *why, int64_t started_ns,
+    int64_t now_ns);
 /* Record that an attempt begins, without waiting for it. */
 void journal_started(struct sched *s, struct execution *x);
 /* Record that an attempt was lost with the server that ran it and that another

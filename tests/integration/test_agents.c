@@ -374,8 +374,10 @@ test_lost_worker(void **state)
 	done(&two, id, "0");
 	wire_until(&w, "1 GET j", "1 OK executed ");
 	history = wire_reply(&w, "1 HISTORY j");
-	assert_non_null(strstr(history, " success 0 2 r\n"));
-	assert_non_null(strstr(history, " lost - 1 r\n"));
+	assert_non_null(strstr(history, " success 0 2 r -\n"));
+	assert_non_null(strstr(history,
+	    " lost - 1 r \"session 1: its "
+	    "connection ended before its execution\"\n"));
 	free(history);
 
 	/* At most once. */
@@ -819,7 +821,8 @@ test_server_dies(void **state)
 	wire_start(&w, d);
 	wire_until(&w, "1 GET j", "1 OK executed ");
 	history = wire_reply(&w, "1 HISTORY j");
-	assert_non_null(strstr(history, " lost - 1 r\n"));
+	assert_non_null(strstr(history,
+	    " lost - 1 r \"the server died or was stopped\"\n"));
 	free(history);
 	attach(&worker, d, "a", 2);
 	done(&worker, expect_run(&worker, "a "), "0");

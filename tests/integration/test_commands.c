@@ -283,7 +283,7 @@ test_info(void **state)
 	static const char *const keys[] = { "job", "status", "execution_ns",
 		"rule", "runner", "schedule", "timezone", "until_ns", "payload",
 		"attempts", "last_start_ns", "last_end_ns", "last_outcome",
-		"last_exit", "last_duration_ms", "hold" };
+		"last_exit", "last_duration_ms", "hold", "last_reason" };
 	struct wire w;
 
 	wire_start(&w, *state);

@@ -91,7 +91,7 @@ test_history(void **state)
 		wire_until(&w, "1 GET a", "1 OK failed ");
 	}
 	all = wire_reply(&w, "1 HISTORY a");
-	assert_non_null(strstr(all, " failure 1 1 r\n"));
+	assert_non_null(strstr(all, " failure 1 1 r \"exit status 1\"\n"));
 	for (i = 0, again = all; (again = strchr(again, '\n')) != NULL; again++)
 		i++;
 	assert_int_equal(i, 16 + 1);
@@ -523,7 +523,9 @@ test_output(void **state)
 		wire_ask(&w, "1 RUN long", "1 OK");
 		wire_until(&w, "1 GET long", "1 OK executed ");
 	}
-	wire_ask(&w, "1 OUTPUT s", "1 OK");
+	wire_ask(&w, "1 OUTPUT s",
+	    "1 ERROR not_found the output of execution 3 is kept no more");
+	wire_ask(&w, "1 OUTPUT q", "1 OK"); /* it wrote nothing */
 	wire_stop(&w, d);
 }
 

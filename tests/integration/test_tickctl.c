@@ -69,7 +69,10 @@ test_jobs(void **state)
 	expect(d, "ping", "OK\n");
 	expect(d, "-q ping", "");
 	expect(d, "set invoice.1 2099-12-01 09:00:00 payload 'two words'",
-	    "OK\n");
+	    "OK\ntickctl: warning: no rule matches invoice.1\n");
+	expect_failure(d, "set invoice.2 now --matched", 1,
+	    "tickctl: not_found: no rule matches");
+	expect(d, "rule set r invoice direct /bin/true", "OK\n");
 	expect(d, "set invoice.2 2099-12-01T09:00:00Z --payload HTTP/1.1",
 	    "OK\n");
 	expect(d, "get invoice.1", "planned\t4099798800000000000\n");
@@ -223,8 +226,10 @@ expect_event(const struct daemon *d, FILE *output)
 	char line[256];
 
 	do {
-		expect(d, "set w.1 2099-12-01T09:00:00Z", "OK\n");
-		expect(d, "set other 2099-12-01T09:00:00Z", "OK\n");
+		expect(d, "set w.1 2099-12-01T09:00:00Z",
+		    "OK\ntickctl: warning: no rule matches w.1\n");
+		expect(d, "set other 2099-12-01T09:00:00Z",
+		    "OK\ntickctl: warning: no rule matches other\n");
 	} while (poll(&p, 1, 0) == 0);
 	assert_non_null(fgets(line, sizeof(line), output));
 	assert_int_equal(strncmp(line, "jobs\t", 5), 0);

@@ -398,8 +398,8 @@ a_probe_that_is_cancelled_or_replaced(void **state)
 	box_remove(&rig.box, "a.6");
 	rig_settle(&rig);
 	w = box_waiter(&rig.box);
-	assert_int_equal(
-	    sched_cancel(rig.sched, slice_str("a.7"), false, &w, &rig.box.err),
+	assert_int_equal(sched_cancel(rig.sched, slice_str("a.7"),
+			     "cancelled by x", false, &w, &rig.box.err),
 	    1);
 	rig_settle(&rig);
 	expect_held(0);
@@ -972,8 +972,8 @@ random_step(struct prng *p)
 	} else if (what < 33) {
 		box_remove(&rig.box, job);
 	} else if (what < 36) {
-		(void)sched_cancel(rig.sched, slice_str(job), false, &w,
-		    &rig.box.err);
+		(void)sched_cancel(rig.sched, slice_str(job), "cancelled by x",
+		    false, &w, &rig.box.err);
 	} else if (what < 42) {
 		random_rule(p);
 	} else if (what < 43) {

@@ -287,8 +287,8 @@ test_mistakes(void **state)
 static void
 test_keywords_of_the_table(void **state)
 {
-	static const char *const of_set[] = { "NX", "XX", "EVERY", "CRON", "TZ",
-		"UNTIL", "JITTER", "PAYLOAD" };
+	static const char *const of_set[] = { "NX", "XX", "MATCHED", "EVERY",
+		"CRON", "TZ", "UNTIL", "JITTER", "PAYLOAD" };
 	const char *at = NULL;
 	bool has_value;
 	struct slice k;
@@ -297,7 +297,7 @@ test_keywords_of_the_table(void **state)
 	for (size_t i = 0; i < sizeof(of_set) / sizeof(of_set[0]); i++) {
 		k = ctl_keyword_next(&commands[CMD_SET], &at, &has_value);
 		assert_true(slice_eq(k, slice_str(of_set[i])));
-		assert_int_equal(has_value, i >= 2);
+		assert_int_equal(has_value, i >= 3);
 	}
 	k = ctl_keyword_next(&commands[CMD_SET], &at, &has_value);
 	assert_null(k.ptr);

@@ -128,7 +128,7 @@ make_all_kinds(const char *path)
 	run.rule = slice_str("");
 	run.outcome = 77;
 	run.exit = RECORD_EXIT_NONE;
-	run.flags = RECORD_FINISH_ORPHAN;
+	run.flags = RECORD_FINISH_ORPHAN | RECORD_FINISH_SILENT;
 	run.next_due_ns = 0;
 	run.reason = slice_str("no \"x\"");
 	log_run(&m, RECORD_JOB_FINISH, &run);
@@ -185,7 +185,7 @@ test_all(void **state)
 	    "5 TRIGGER a 9 due\n"
 	    "6 START a 9 1 r 1000\n"
 	    "7 FINISH a 9 1 r 1000 failure 3 2000 RETRY 7000\n"
-	    "8 FINISH a 9 1 - 1000 77 - 2000 ORPHAN REASON "
+	    "8 FINISH a 9 1 - 1000 77 - 2000 ORPHAN SILENT REASON "
 	    "\"no \\\"x\\\"\"\n"
 	    "9 REMOVE a\n"
 	    "10 RULE RESUME r\n"
@@ -268,11 +268,11 @@ test_json(void **state)
 	    "\"execution_id\":9,\"attempt\":1,\"rule\":\"r\","
 	    "\"started_ns\":1000,\"ended_ns\":2000,\"outcome\":\"failure\","
 	    "\"exit\":3,\"next_execution\":7000,\"retry\":true,"
-	    "\"orphan\":false}\n"
+	    "\"orphan\":false,\"silent\":false}\n"
 	    "{\"type\":\"finish\",\"seq\":8,\"identifier\":\"a\","
 	    "\"execution_id\":9,\"attempt\":1,\"started_ns\":1000,"
 	    "\"ended_ns\":2000,\"outcome\":77,\"retry\":false,"
-	    "\"orphan\":true,\"reason\":\"no \\\"x\\\"\"}\n"
+	    "\"orphan\":true,\"silent\":true,\"reason\":\"no \\\"x\\\"\"}\n"
 	    "{\"type\":\"remove\",\"seq\":9,\"identifier\":\"a\"}\n"
 	    "{\"type\":\"rule_pause\",\"seq\":10,\"identifier\":\"r\","
 	    "\"paused\":false}\n"

@@ -77,6 +77,42 @@ keeps_nothing_when_told_so(void **state)
 	output_free(&o);
 }
 
+/* What is kept begins with a whole character; what was cut off with it is not
+ * kept either. */
+static void
+begins_with_a_character(void **state)
+{
+	static const struct {
+		size_t max;
+		const char *kept;
+	} cases[] = { { 8, "\xe2\x82\xacx\xc3\xbc\xc3\xbc" },
+		{ 7, "x\xc3\xbc\xc3\xbc" }, { 6, "x\xc3\xbc\xc3\xbc" },
+		{ 5, "x\xc3\xbc\xc3\xbc" }, { 4, "\xc3\xbc\xc3\xbc" },
+		{ 3, "\xc3\xbc" }, { 2, "\xc3\xbc" }, { 1, "" } };
+	static const char all[] = "\xe2\x82\xacx\xc3\xbc\xc3\xbc";
+	struct output o = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		output_add(&o, all, sizeof(all) - 1, cases[i].max);
+		output_settle(&o);
+		assert_int_equal(o.len, strlen(cases[i].kept));
+		assert_memory_equal(o.bytes, cases[i].kept, o.len);
+		assert_int_equal(o.total, sizeof(all) - 1);
+		output_free(&o);
+	}
+	/* Bytes that are no UTF-8 are kept as they are. */
+	output_add(&o, "abc\x80\x81\x82\x83", 7, 4);
+	output_settle(&o);
+	assert_int_equal(o.len, 4);
+	/* Nothing was cut: nor is this. */
+	output_free(&o);
+	output_add(&o, "\x82\xac", 2, 4);
+	output_settle(&o);
+	assert_int_equal(o.len, 2);
+	output_free(&o);
+}
+
 /* Against the simplest model: everything ever written. */
 static void
 is_the_tail_of_everything(void **state)
@@ -114,6 +150,7 @@ main(void)
 		cmocka_unit_test(keeps_all_up_to_the_limit),
 		cmocka_unit_test(keeps_the_end),
 		cmocka_unit_test(keeps_nothing_when_told_so),
+		cmocka_unit_test(begins_with_a_character),
 		cmocka_unit_test(is_the_tail_of_everything),
 	};
 

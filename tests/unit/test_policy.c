@@ -88,12 +88,24 @@ expect_history(const char *job, const char *expected)
 	assert_string_equal(text, expected);
 }
 
+/* Why the newest was no success. */
+static void
+expect_reason(const char *job, const char *reason)
+{
+	struct record_reader in;
+	struct record_run run;
+
+	record_read(&in, job_history(box_job(&rig.box, job)));
+	assert_true(history_next(&in, &run));
+	assert_true(slice_eq(run.reason, slice_str(reason)));
+}
+
 static int
 cancel(const char *job)
 {
 	struct store_waiter w = box_waiter(&rig.box);
-	int rc =
-	    sched_cancel(rig.sched, slice_str(job), false, &w, &rig.box.err);
+	int rc = sched_cancel(rig.sched, slice_str(job), "cancelled by x",
+	    false, &w, &rig.box.err);
 
 	rig_settle(&rig);
 	return rc;
@@ -556,6 +568,9 @@ missed_ones_may_be_skipped(void **state)
 	rig_expect_phase(&rig, "a", PHASE_PLANNED);
 	assert_int_equal(due("a"), T0 + 40 * S);
 	expect_history("a", "6.1");
+	expect_reason("a",
+	    "fell due while the server was down "
+	    "(misfire=skip)");
 }
 
 static void
@@ -602,6 +617,7 @@ a_cancelled_one_is_planned_again(void **state)
 	rig_finish(&rig, 0, RUN_CANCELLED);
 	rig_expect_phase(&rig, "a", PHASE_PLANNED);
 	expect_history("a", "4.1 4.1");
+	expect_reason("a", "cancelled by x");
 }
 
 /* Cursors. */

@@ -287,7 +287,7 @@ unknown_flags_and_empty_names_are_refused(void **state)
 {
 	struct record_set set = { .job = slice_str("j") };
 	struct record_set back;
-	struct record_run run = { .job = slice_str("j"), .flags = 8 };
+	struct record_run run = { .job = slice_str("j"), .flags = 16 };
 	struct record_run run_back;
 
 	(void)state;
@@ -424,14 +424,17 @@ reasons_are_kept(void **state)
 	run.execution_id = 6;
 	run.outcome = 2;
 	run.reason = slice_str("connection refused");
+	run.flags = RECORD_FINISH_SILENT;
 	history_add(&out, &run, slice_of(old, sizeof(old) - 1));
 	record_read(&in, buf_slice(&out));
 	assert_true(history_next(&in, &run));
 	assert_int_equal(run.outcome, 2);
 	assert_slice(run.reason, "connection refused");
+	assert_int_equal(run.flags, RECORD_FINISH_SILENT);
 	assert_true(history_next(&in, &run));
 	assert_int_equal(run.execution_id, 5);
 	assert_int_equal(run.outcome, 1);
+	assert_int_equal(run.flags, 0);
 	assert_int_equal(run.reason.len, 0);
 	assert_false(history_next(&in, &run));
 	assert_true(record_done(&in));

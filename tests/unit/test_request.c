@@ -252,6 +252,7 @@ assert_set_equal(const struct request_set *got, const struct request_set *want)
 		assert_int_equal(got->due_ns, want->due_ns);
 	assert_int_equal(got->nx, want->nx);
 	assert_int_equal(got->xx, want->xx);
+	assert_int_equal(got->matched, want->matched);
 	assert_int_equal(got->every_ns, want->every_ns);
 	assert_slice(got->cron, want->cron);
 	assert_slice(got->zone, want->zone);
@@ -272,6 +273,11 @@ test_set(void **state)
 		    { .job = S("a"), .due_ns = NOW } },
 		{ S("r SET a now nx"),
 		    { .job = S("a"), .due_ns = NOW, .nx = true } },
+		{ S("r SET a now XX matched"),
+		    { .job = S("a"),
+			.due_ns = NOW,
+			.xx = true,
+			.matched = true } },
 		{ S("r SET a 2024-03-28 08:00:00 XX"),
 		    { .job = S("a"), .due_ns = NOW, .xx = true } },
 		{ S("r SET a now every 5m"),

@@ -27,7 +27,7 @@ const char *
 err_word(enum err_code code)
 {
 	if ((unsigned)code >= ERR_CODE_COUNT)
-		return code_words[ERR_INTERNAL];
+		return code_words[ERR_INTERNAL]; /* only for the log */
 	return code_words[code];
 }
 

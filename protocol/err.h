@@ -25,7 +25,10 @@ enum err_code {
 	ERR_STORAGE,
 	ERR_UNAVAILABLE,
 	ERR_INTERNAL,
-	ERR_CODE_COUNT
+	ERR_CODE_COUNT,
+	/* Not of the wire: nobody knows yet whether it is done, and a restart
+	 * will show. No answer would be true, the connection is closed. */
+	ERR_UNKNOWN = ERR_CODE_COUNT
 };
 
 struct err {

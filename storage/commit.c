@@ -1,5 +1,7 @@
 /*
- * Three batches go round:  filling -> writing -> done -> filling.
+ * The batches go round:  filling -> writing -> done -> filling. One that is
+ * done but in doubt is set aside until the writer has ended that; there is at
+ * most one, since nothing is written before.
  *
  * The mutex guards what stands below it: the hand-over. A batch
  * belongs to the thread at whose place it is.
@@ -16,20 +18,23 @@
 
 #include "os.h"
 
-#define N_BATCHES 3
+#define N_BATCHES 4
 #define LOOK_NS 30000	 /* look so long before going to sleep */
 #define IDLE_NS 10000000 /* mark the log after so long without an order */
+#define MEND_NS 20000000 /* between attempts to mend it */
 
 struct commit {
 	struct batch batch[N_BATCHES];
 	struct batch *filling;		    /* main's */
 	struct batch *spare[N_BATCHES - 1]; /* main's: at no place */
 	unsigned n_spare;
-	bool busy; /* main's: a batch is being written, or done */
+	bool busy;	     /* main's: a batch is being written, or done */
+	struct batch *aside; /* main's: done, and in doubt */
 
 	pthread_t thread;
 	bool has_thread;
-	struct wal *wal; /* the writer's */
+	struct wal *wal;	/* the writer's */
+	int64_t doubt_until_ns; /* the writer's; monotonic */
 	void (*wake)(void *arg);
 	void *wake_arg;
 
@@ -39,6 +44,9 @@ struct commit {
 	pthread_cond_t work;
 	struct batch *writing;
 	struct batch *done;
+	struct batch *doubted;	    /* in doubt yet */
+	struct wal_state ended_wal; /* of the one aside: when that ended */
+	bool unknown;		    /* and how */
 	enum { SWITCH_NONE, SWITCH_WANTED, SWITCH_DONE, SWITCH_FAILED } turn;
 	struct err turn_err;
 	uint64_t turn_seq; /* the first of the new segment */
@@ -86,6 +94,8 @@ write_urgent(struct commit *c, struct batch *b)
 static void
 write_batch(struct commit *c, struct batch *b)
 {
+	uint64_t doubts = c->wal->doubts;
+
 	b->failed = wal_append(c->wal, (unsigned char *)b->records.ptr,
 			b->records.len, WAL_REQUEST, &b->err) == -1;
 	if (b->failed)
@@ -93,6 +103,66 @@ write_batch(struct commit *c, struct batch *b)
 	b->last_seq = c->wal->next_seq - 1;
 	wal_state(c->wal, &b->wal);
 	b->durable_ns = os->mono_ns();
+	b->doubt =
+	    c->wal->doubt && c->wal->doubts != doubts ? DOUBT_OPEN : DOUBT_NONE;
+}
+
+/* What the batch was in doubt about is known, or will not be. */
+static void
+end_doubt(struct commit *c)
+{
+	wal_state(c->wal, &c->ended_wal);
+	c->unknown = c->wal->doubt;
+	c->doubted->doubt = DOUBT_ENDED;
+	c->doubted = NULL;
+}
+
+/* See whether what a batch is in doubt about has come out: true when that
+ * ended. Called with the mutex held. */
+static bool
+look_at_doubt(struct commit *c)
+{
+	struct batch *b = c->doubted;
+
+	if (b == NULL || (c->wal->doubt && os->mono_ns() < c->doubt_until_ns))
+		return false;
+	end_doubt(c);
+	return true;
+}
+
+/* A batch is written, or refused. Called with the mutex held. */
+static void
+end_batch(struct commit *c, struct batch *b)
+{
+	/* What was in doubt before it is not any more if it was written. */
+	if (b->doubt == DOUBT_OPEN && c->doubted != NULL) {
+		end_doubt(c);
+		c->unknown = false;
+	}
+	(void)look_at_doubt(c);
+	if (b->doubt == DOUBT_OPEN) {
+		c->doubted = b;
+		c->doubt_until_ns = os->mono_ns() + COMMIT_DOUBT_NS;
+	}
+	c->writing = NULL;
+	c->done = b;
+}
+
+/* There is time: try to end a doubt. Called with the mutex held; drops it
+ * while it works. */
+static void
+mend(struct commit *c)
+{
+	struct err ignored;
+
+	(void)pthread_mutex_unlock(&c->mutex);
+	(void)wal_mend(c->wal, &ignored);
+	(void)pthread_mutex_lock(&c->mutex);
+	if (!look_at_doubt(c))
+		return;
+	(void)pthread_mutex_unlock(&c->mutex);
+	c->wake(c->wake_arg);
+	(void)pthread_mutex_lock(&c->mutex);
 }
 
 /* Begin a new segment. The mutex is held, but not meanwhile. */
@@ -133,19 +203,19 @@ look(struct commit *c)
 		(void)sched_yield();
 }
 
-/* Sleep until there is an order, or with `timeout` some time has passed. The
- * mutex is held, but not meanwhile. */
+/* Sleep until there is an order, or so much time has passed; 0: for as long as
+ * it takes. The mutex is held, but not meanwhile. */
 static void
-sleep_for(struct commit *c, bool timeout)
+sleep_for(struct commit *c, long ns)
 {
 	struct timespec until;
 
-	if (!timeout) {
+	if (ns == 0) {
 		(void)pthread_cond_wait(&c->work, &c->mutex);
 		return;
 	}
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += IDLE_NS;
+	until.tv_nsec += ns;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
@@ -167,7 +237,13 @@ await_order(struct commit *c, bool crowd, bool *marked)
 		(void)pthread_mutex_lock(&c->mutex);
 	}
 	while (!has_order(c)) {
-		sleep_for(c, !*marked);
+		if (c->doubted != NULL) {
+			sleep_for(c, MEND_NS);
+			if (!has_order(c))
+				mend(c);
+			continue;
+		}
+		sleep_for(c, *marked ? 0 : IDLE_NS);
 		if (has_order(c) || *marked)
 			continue;
 		(void)pthread_mutex_unlock(&c->mutex);
@@ -199,8 +275,7 @@ writer(void *arg)
 		crowd = b->n_ops > 1;
 		marked = b->failed;
 		(void)pthread_mutex_lock(&c->mutex);
-		c->writing = NULL;
-		c->done = b;
+		end_batch(c, b);
 		(void)pthread_mutex_unlock(&c->mutex);
 		c->wake(c->wake_arg);
 		(void)pthread_mutex_lock(&c->mutex);
@@ -287,6 +362,12 @@ batch_add(struct batch *b)
 	return op;
 }
 
+bool
+batch_was_in_doubt(const struct batch *b)
+{
+	return b->doubt == DOUBT_ENDED;
+}
+
 static void
 batch_clear(struct batch *b)
 {
@@ -294,6 +375,7 @@ batch_clear(struct batch *b)
 	b->n_ops = 0;
 	b->urgency = 0;
 	b->failed = false;
+	b->doubt = DOUBT_NONE;
 }
 
 void
@@ -322,16 +404,29 @@ commit_kick(struct commit *c, size_t min_bytes)
 }
 
 struct batch *
-commit_take(struct commit *c)
+commit_take(struct commit *c, bool *in_doubt)
 {
-	struct batch *b;
+	struct batch *b = NULL;
 
 	(void)pthread_mutex_lock(&c->mutex);
-	b = c->done;
-	c->done = NULL;
-	(void)pthread_mutex_unlock(&c->mutex);
-	if (b != NULL)
+	/* First what was asked for first. */
+	if (c->aside != NULL && c->aside->doubt == DOUBT_ENDED) {
+		b = c->aside;
+		c->aside = NULL;
+		b->wal = c->ended_wal;
+		if (c->unknown)
+			b->err.code = ERR_UNKNOWN;
+	} else if (c->done != NULL) {
+		b = c->done;
+		c->done = NULL;
 		c->busy = false;
+	}
+	*in_doubt = b != NULL && b->doubt == DOUBT_OPEN;
+	if (*in_doubt) {
+		assert(c->aside == NULL);
+		c->aside = b;
+	}
+	(void)pthread_mutex_unlock(&c->mutex);
 	return b;
 }
 
@@ -374,7 +469,7 @@ commit_switched(struct commit *c, uint64_t *first_seq, struct err *e)
 bool
 commit_idle(const struct commit *c)
 {
-	return !c->busy && c->filling->n_ops == 0;
+	return !c->busy && c->filling->n_ops == 0 && c->aside == NULL;
 }
 
 void

@@ -1,7 +1,10 @@
 /*
  * Group commit. Main fills a batch while the log writer thread makes the one
  * before it durable; a hundred writers cost one sync. At any time there are
- * at most a batch being filled, one being written and one that is done.
+ * at most a batch being filled, one being written, one that is done and one in
+ * doubt: it was refused, but a dying disk may show it to a restart. That one
+ * is done when the log could be mended; or, after COMMIT_DOUBT_NS, with
+ * ERR_UNKNOWN. What comes meanwhile is refused at once, and not written.
  *
  * All functions are main's; the writer thread lives inside.
  */
@@ -20,6 +23,7 @@
 #define BATCH_BYTES_MAX (512u * 1024u)
 #define BATCH_OPS_MAX 8192u
 #define OP_NOTE_MAX 77
+#define COMMIT_DOUBT_NS 5000000000 /* so long may an answer wait for that */
 
 /*
  * Told once for every record, in order: with e NULL when it is durable (and
@@ -48,11 +52,15 @@ struct batch {
 	uint8_t urgency; /* the highest of its ops' */
 	/* the result, by the writer */
 	bool failed; /* some ops failed */
+	enum { DOUBT_NONE, DOUBT_OPEN, DOUBT_ENDED } doubt; /* by the mutex */
 	struct err err;
 	uint64_t last_seq; /* of its last record */
 	struct wal_state wal;
 	int64_t submitted_ns, durable_ns; /* monotonic */
 };
+
+/* Whether it comes for the second time. */
+bool batch_was_in_doubt(const struct batch *b);
 
 struct commit;
 
@@ -77,8 +85,8 @@ struct op *batch_add(struct batch *b);
 void commit_kick(struct commit *c, size_t min_bytes);
 
 /* The batch that is done, or NULL. Give it back with commit_recycle before
- * the next commit_take. */
-struct batch *commit_take(struct commit *c);
+ * the next commit_take; but one that is in doubt comes again when it is not. */
+struct batch *commit_take(struct commit *c, bool *in_doubt);
 void commit_recycle(struct commit *c, struct batch *b);
 
 /*

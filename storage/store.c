@@ -597,6 +597,15 @@ finish_op(struct store *s, const struct batch *b, const struct op *op)
 		op->done(op->arg, note, op->failed ? &b->err : NULL);
 }
 
+/* What the log is like after a batch. */
+static void
+follow(struct store *s, const struct batch *b)
+{
+	if (s->has_log)
+		s->stats.log_bytes = b->wal.bytes;
+	compression_follow(s, &b->wal, b->failed);
+}
+
 static void
 count(struct store *s, const struct batch *b)
 {
@@ -606,9 +615,7 @@ count(struct store *s, const struct batch *b)
 	if (s->options.committed != NULL)
 		s->options.committed(s->options.arg,
 		    b->durable_ns - b->submitted_ns);
-	if (s->has_log)
-		stats->log_bytes = b->wal.bytes;
-	compression_follow(s, &b->wal);
+	follow(s, b);
 	if (b->failed) {
 		stats->failed_commits++;
 		memcpy(stats->last_error, b->err.msg,
@@ -649,13 +656,18 @@ bool
 store_poll(struct store *s)
 {
 	struct batch *b;
-	bool any = false;
+	bool any = false, in_doubt;
 
 	compression_poll(s);
-	while ((b = commit_take(s->commit)) != NULL) {
+	while ((b = commit_take(s->commit, &in_doubt)) != NULL) {
 		/* The disk goes on while this batch is applied. */
 		commit_kick(s->commit, 1);
-		count(s, b);
+		if (in_doubt || !batch_was_in_doubt(b))
+			count(s, b);
+		else /* it was counted */
+			follow(s, b);
+		if (in_doubt)
+			continue;
 		for (size_t i = 0; i < b->n_ops; i++) {
 			if (i % WARM_OPS == 0)
 				warm(s, b, i);

@@ -12,6 +12,8 @@
 
 #include "os.h"
 
+#define COMPRESS_AGAIN_NS 1000000000 /* after one that failed */
+
 static void
 backup_free(struct backup *b)
 {
@@ -40,7 +42,9 @@ enter(struct store *s, enum store_compression state)
 	if (state == COMPRESSION_RUNNING) {
 		s->compression_began_ns = os->mono_ns();
 	} else {
-		stats->compression_ns = os->mono_ns() - s->compression_began_ns;
+		s->compression_ended_ns = os->mono_ns();
+		stats->compression_ns =
+		    s->compression_ended_ns - s->compression_began_ns;
 		stats->compression_ended_ns = os->wall_ns();
 	}
 	if (s->options.compression != NULL)
@@ -192,9 +196,21 @@ compression_poll(struct store *s)
 		end_compression(s, &result);
 }
 
-void
-compression_follow(struct store *s, const struct wal_state *wal)
+/* The log may wait for a compression to go on elsewhere, and the last one has
+ * failed with what made the log fail. */
+static void
+compress_again(struct store *s)
 {
+	if (s->unfolded && s->compress == NULL && !s->switching &&
+	    os->mono_ns() - s->compression_ended_ns >= COMPRESS_AGAIN_NS)
+		start_compression(s);
+}
+
+void
+compression_follow(struct store *s, const struct wal_state *wal, bool failed)
+{
+	if (failed)
+		compress_again(s);
 	if (!s->has_log || s->switching || wal->switches <= s->switches)
 		return;
 	/* The log went on in a new file after a failed sync. */

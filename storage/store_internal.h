@@ -44,8 +44,8 @@ struct store {
 	struct store_stats stats;
 
 	/* Compression: a segment to be folded, switched to, being folded. */
-	struct compress *compress;    /* NULL: none runs */
-	int64_t compression_began_ns; /* monotonic */
+	struct compress *compress; /* NULL: none runs */
+	int64_t compression_began_ns, compression_ended_ns; /* monotonic */
 	bool switching;
 	bool compress_again; /* when the one under way has ended */
 	bool unfolded;	     /* `<path>.old` exists */
@@ -76,7 +76,8 @@ char *store_resolve(const char *path);
 /* Follow a compression under way. */
 void compression_poll(struct store *s);
 /* A batch has ended: see whether the log went on in a new file. */
-void compression_follow(struct store *s, const struct wal_state *wal);
+void compression_follow(struct store *s, const struct wal_state *wal,
+    bool failed);
 /* Break off what runs; nobody is told. */
 void compression_stop(struct store *s);
 

@@ -10,7 +10,8 @@
  *  W1  Bytes [0, end) are durable (with sync) and never written again.
  *  W2  Before an append returns -1 its bytes are cut off, or the file is
  *      suspect and its records from next_seq on are superseded by the first
- *      sequence number of the segment that follows.
+ *      sequence number of the segment that follows, both durably; or the log
+ *      is in doubt.
  *  W3  A suspect file is never written or synced again.
  *  W4  While the log is unsettled nothing is appended: after a power cut the
  *      file might still have the name of one before, or be gone.
@@ -82,7 +83,7 @@ wal_init(struct wal *w, const char *path, const struct log_header *h, bool sync,
     struct err *e)
 {
 	memset(w, 0, sizeof(*w));
-	w->fd = w->lock_fd = -1;
+	w->fd = w->lock_fd = w->next_fd = -1;
 	if ((w->path = strdup(path)) == NULL)
 		return err_nomem(e);
 	w->sync = sync;
@@ -301,14 +302,22 @@ write_group(struct wal *w, const unsigned char *bytes, size_t n)
 }
 
 /* Take back what a failed append may have written (W2): also from what a
- * power cut would leave. */
+ * power cut would leave. Where that fails, a later segment must. */
 static void
-cut_off(struct wal *w)
+take_back(struct wal *w)
 {
+	struct err ignored;
+
+	w->doubt = true;
 	if (os->ftruncate(w->fd, w->end) == -1 ||
 	    (w->sync && !w->suspect && os->fsync(w->fd) == -1))
 		w->suspect = true;
 	w->written_end = w->reserved_end = w->end;
+	if (!w->suspect)
+		w->doubt = false;
+	else
+		(void)wal_mend(w, &ignored); /* or later */
+	w->doubts += w->doubt;
 }
 
 /* Make the names of the last switch last. To take them back instead would not
@@ -323,24 +332,30 @@ settle(struct wal *w, struct err *e)
 }
 
 int
-wal_append(struct wal *w, unsigned char *bytes, size_t n,
-    enum wal_urgency urgency, struct err *e)
+wal_mend(struct wal *w, struct err *e)
 {
-	struct err ignored;
-	uint64_t count;
-
 	if (w->suspect && wal_switch(w, e) == -1)
 		return -1;
 	if (w->unsettled && settle(w, e) == -1)
+		return -1;
+	w->doubt = false;
+	return 0;
+}
+
+int
+wal_append(struct wal *w, unsigned char *bytes, size_t n,
+    enum wal_urgency urgency, struct err *e)
+{
+	uint64_t count;
+
+	if (wal_mend(w, e) == -1)
 		return -1;
 	if (reserve(w, n, urgency, e) == -1)
 		return -1;
 	count = seal(w, bytes, n);
 	if (write_group(w, bytes, n) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "write %s", w->path);
-		cut_off(w);
-		if (w->suspect)
-			(void)wal_switch(w, &ignored); /* or the next append */
+		take_back(w);
 		return -1;
 	}
 	if (w->sync) {
@@ -348,8 +363,7 @@ wal_append(struct wal *w, unsigned char *bytes, size_t n,
 		if (os->fdatasync(w->fd) == -1) {
 			(void)err_sys(e, ERR_STORAGE, "sync %s", w->path);
 			w->suspect = true;
-			cut_off(w);
-			(void)wal_switch(w, &ignored); /* as above */
+			take_back(w);
 			return -1;
 		}
 	}
@@ -384,16 +398,13 @@ exists(const char *path)
 	return true;
 }
 
-int
-wal_switch(struct wal *w, struct err *e)
+/* Make the segment that follows, and take the name from this one. */
+static int
+make_next(struct wal *w, const char *old, const char *temporary, struct err *e)
 {
-	char old[PATH_MAX], temporary[PATH_MAX];
 	struct log_header h = w->header;
 	int fd;
 
-	if (path_with(w->path, ".old", old, e) == -1 ||
-	    path_with(w->path, ".new", temporary, e) == -1)
-		return -1;
 	if (exists(old))
 		return err_set(e, ERR_STORAGE,
 		    "%s must be compressed before a new log can begin", old);
@@ -407,32 +418,56 @@ wal_switch(struct wal *w, struct err *e)
 		return -1;
 	if (os->rename(w->path, old) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "rename %s", w->path);
-		goto close_fd;
+		(void)os->close(fd); /* only a header */
+		(void)os->unlink(temporary);
+		return -1;
 	}
+	w->next_fd = fd;
+	w->next_header = h;
+	return 0;
+}
+
+/* The file gets its name again; the next segment never was. Where not even
+ * that works, only the next segment can follow (W5). */
+static void
+unmake_next(struct wal *w, const char *old, const char *temporary)
+{
+	if (os->rename(old, w->path) == -1) {
+		w->suspect = true;
+		return;
+	}
+	(void)os->close(w->next_fd); /* only a header */
+	(void)os->unlink(temporary);
+	w->next_fd = -1;
+	w->unsettled = true; /* W5 */
+}
+
+int
+wal_switch(struct wal *w, struct err *e)
+{
+	char old[PATH_MAX], temporary[PATH_MAX];
+
+	if (path_with(w->path, ".old", old, e) == -1 ||
+	    path_with(w->path, ".new", temporary, e) == -1)
+		return -1;
+	if (w->next_fd == -1 && make_next(w, old, temporary, e) == -1)
+		return -1;
 	if (os->rename(temporary, w->path) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "rename %s", temporary);
-		if (os->rename(old, w->path) == 0) {
-			w->unsettled = true; /* W5 */
-			goto close_fd;
-		}
-		w->suspect = true; /* W5 */
-		(void)os->close(fd);
+		unmake_next(w, old, temporary);
 		return -1;
 	}
 	(void)os->close(w->fd); /* full, or given up: never used again */
 	close_lock(w);
-	w->fd = fd;
-	w->header = h;
+	w->fd = w->next_fd;
+	w->next_fd = -1;
+	w->header = w->next_header;
 	w->suspect = false;
 	w->unsettled = true;
 	w->end = w->written_end = w->reserved_end = LOG_HEADER_LEN;
 	w->switches++;
 	(void)settle(w, e); /* or the next append */
 	return 0;
-close_fd:
-	(void)os->close(fd); /* only a header */
-	(void)os->unlink(temporary);
-	return -1;
 }
 
 void
@@ -457,6 +492,8 @@ wal_close(struct wal *w)
 	}
 	(void)os->close(w->fd); /* all was synced */
 	close_lock(w);
+	if (w->next_fd != -1)
+		(void)os->close(w->next_fd); /* only a header */
 	w->fd = -1;
 	free(w->path);
 	w->path = NULL;

@@ -40,8 +40,11 @@ struct wal {
 	bool sync;	 /* make every group durable against power loss */
 	bool suspect;	 /* a sync or cut failed: go on in a new file */
 	bool unsettled;	 /* the names of its files may not last yet */
+	bool doubt;	 /* what was refused last may be found by a restart */
+	int next_fd;	 /* `<path>.new`, when the file is `<path>.old` already
+			  * and the name could not be given on; or -1 */
 	bool no_reserve; /* the filesystem has no fallocate */
-	struct log_header header;
+	struct log_header header, next_header;
 	uint32_t seed;
 	uint64_t next_seq;
 	off_t end;	    /* where the next group goes */
@@ -50,6 +53,7 @@ struct wal {
 	off_t size_limit;   /* the system lets no file become longer */
 	uint64_t syncs;
 	uint64_t switches; /* segments begun since the start */
+	uint64_t doubts;   /* appends that ended in doubt */
 };
 
 /*
@@ -78,12 +82,17 @@ int wal_lock(struct wal *w, int lock_fd, struct err *e);
 
 /*
  * Seal and append the records in bytes[0..n) as one group. On 0 they are
- * durable. On -1 none is, none will be after any restart, and the log can
- * take the next group. A group that would eat further into the reserve than
- * its urgency allows is refused.
+ * durable. On -1 none is, and none will be after any restart, unless the log
+ * is in doubt: then a restart may find them, until wal_mend or an append
+ * succeeds. While that fails, nothing more is written. A group that would eat
+ * further into the reserve than its urgency allows is refused.
  */
 int wal_append(struct wal *w, unsigned char *bytes, size_t n,
     enum wal_urgency urgency, struct err *e);
+
+/* Make it so that what was refused is not found by any restart: 0; or -1, try
+ * again. The next append does the same. */
+int wal_mend(struct wal *w, struct err *e);
 
 /* Leave the mark behind the last group. Never fails; not synced. */
 void wal_mark(struct wal *w);

@@ -86,6 +86,7 @@ stream_free(struct conn *c)
 /* An answer whose turn has not come. */
 struct early_answer {
 	struct early_answer *next; /* by place */
+	bool lost; /* there is none: with its turn the connection ends */
 	uint32_t place;
 	struct buf line;
 };
@@ -278,12 +279,28 @@ early_keep(struct conn *c, uint32_t place)
 	return k;
 }
 
+/* The turn has come to a request of which nobody knows what became: no answer,
+ * nor any to later ones. */
+static void
+lose(struct conn *c)
+{
+	c->lost = true;
+	if (c->fd != -1)
+		conn_finish(c);
+}
+
 /* The turn has come to the next place: also to answers kept for it. */
 static void
 pass_turn(struct conn *c)
 {
+	if (c->lost)
+		return;
 	c->turn++;
 	while (c->early != NULL && c->early->place == c->turn) {
+		if (c->early->lost) {
+			lose(c);
+			return;
+		}
 		buf_add_slice(conn_reply(c), buf_slice(&c->early->line));
 		c->out.failed |= c->early->line.failed;
 		early_drop(c);
@@ -323,6 +340,20 @@ conn_answered(struct conn *c, struct slice note, bool failed)
 		make_runnable(c); /* to be freed, or to go on */
 }
 
+static void
+lose_answer(struct conn *c, struct slice note)
+{
+	uint32_t place = note_head(note).place;
+	struct early_answer *k;
+
+	if (place == c->turn)
+		lose(c);
+	else if ((k = early_keep(c, place)) != NULL)
+		k->lost = true;
+	else /* closed when flushed */
+		conn_reply(c)->failed = true;
+}
+
 /* A write has become durable, or was refused. */
 static void
 answer_write(void *arg, struct slice note, const struct err *e)
@@ -332,6 +363,8 @@ answer_write(void *arg, struct slice note, const struct err *e)
 
 	if (e == NULL)
 		reply_ok(conn_answer(c, note), id);
+	else if (e->code == ERR_UNKNOWN)
+		lose_answer(c, note);
 	else
 		reply_error(conn_answer(c, note), id, e);
 	conn_answered(c, note, e != NULL);
@@ -700,7 +733,7 @@ flush(struct conn *c)
 		ev_io_stop(s->loop, &c->writer);
 		c->sent = 0;
 		empty(&c->out);
-		if (c->closing && c->pending == 0)
+		if (c->closing && (c->pending == 0 || c->lost))
 			linger(c);
 	} else if (c->sent > CONN_OUT_HIGH) {
 		buf_drop(&c->out, c->sent);

@@ -91,6 +91,7 @@ struct conn {
 	char tail[REQUEST_HTTP_END]; /* the last bytes thrown away */
 	bool eof;		     /* the client sends no more */
 	bool closing;		     /* close when all is sent */
+	bool lost;		     /* an answer that will never be given */
 
 	bool extra; /* beyond max_conns, until it is seen to be an admin */
 	bool authenticated;

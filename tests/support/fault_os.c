@@ -14,6 +14,8 @@ static struct {
 	uint64_t from, times;
 	int errnum;
 	bool hit;
+	unsigned dead; /* kinds that fail */
+	int dead_errnum;
 	struct {
 		dev_t dev;
 		ino_t ino;
@@ -77,6 +79,15 @@ void
 fault_none(void)
 {
 	fault_at(FAULT_OPEN, 0, 0, 0);
+}
+
+void
+fault_dead(unsigned kinds, int errnum)
+{
+	lock();
+	fault.dead = kinds;
+	fault.dead_errnum = errnum;
+	unlock();
 }
 
 bool
@@ -184,6 +195,8 @@ verdict(enum fault_call call)
 
 	lock();
 	n = ++fault.n_calls[call];
+	if ((fault.dead & 1u << call) != 0)
+		errnum = fault.dead_errnum;
 	if (call == fault.call && fault.times > 0 && n >= fault.from &&
 	    n - fault.from < fault.times) {
 		fault.hit = true;

@@ -39,6 +39,10 @@ void fault_remove(void);
 void fault_at(enum fault_call call, uint64_t n, uint64_t times, int errnum);
 void fault_none(void);
 
+/* All calls of these kinds (1 << kind, ...) fail, beside such an order; 0: no
+ * more. */
+void fault_dead(unsigned kinds, int errnum);
+
 /* Whether a call has failed since fault_at. */
 bool fault_hit(void);
 /* Calls of a kind since fault_at, fault_none or fault_install. */

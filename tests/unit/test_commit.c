@@ -42,6 +42,16 @@ await_wake(void)
 	(void)pthread_mutex_unlock(&mutex);
 }
 
+static struct batch *
+take(void)
+{
+	bool in_doubt;
+	struct batch *b = commit_take(commit, &in_doubt);
+
+	assert_false(in_doubt);
+	return b;
+}
+
 static int
 setup(void **state)
 {
@@ -100,7 +110,7 @@ done(void)
 
 	commit_kick(commit, 1);
 	await_wake();
-	b = commit_take(commit);
+	b = take();
 	assert_non_null(b);
 	return b;
 }
@@ -113,12 +123,12 @@ a_batch_comes_back_durable(void **state)
 	(void)state;
 	assert_true(commit_idle(commit));
 	commit_kick(commit, 1); /* nothing to write */
-	assert_null(commit_take(commit));
+	assert_null(take());
 	add(WAL_REQUEST, 10)->slot = 4711;
 	add(WAL_REQUEST, 20);
 	assert_false(commit_idle(commit));
 	commit_kick(commit, 1000); /* not enough yet */
-	assert_null(commit_take(commit));
+	assert_null(take());
 	assert_int_equal(commit_filling(commit)->n_ops, 2);
 	b = done();
 	assert_int_equal(b->n_ops, 2);
@@ -150,7 +160,7 @@ batches_come_back_in_order(void **state)
 			add(WAL_REQUEST, i);
 		commit_kick(commit, 1); /* busy: no effect */
 		await_wake();
-		b = commit_take(commit);
+		b = take();
 		assert_non_null(b);
 		commit_kick(commit, 1);
 		assert_int_equal(b->last_seq, seq + b->n_ops);
@@ -158,7 +168,7 @@ batches_come_back_in_order(void **state)
 		commit_recycle(commit, b);
 		add(WAL_REQUEST, 1);
 		await_wake();
-		b = commit_take(commit);
+		b = take();
 		assert_int_equal(b->last_seq, seq + b->n_ops);
 		seq = b->last_seq;
 		commit_recycle(commit, b);
@@ -277,7 +287,7 @@ a_new_segment_may_be_asked_for(void **state)
 	rc = commit_switched(commit, &first_seq, &err);
 	assert_int_equal(rc, 1);
 	assert_true(first_seq == 2 || first_seq == 3);
-	b = commit_take(commit);
+	b = take();
 	assert_int_equal(b->last_seq, 2);
 	commit_recycle(commit, b);
 	commit_switch(commit); /* the one before is in the way */
@@ -322,7 +332,7 @@ without_a_log_all_is_done_at_once(void **state)
 		commit_kick(commit, 1);
 		add(WAL_REQUEST, 10);
 		commit_kick(commit, 1); /* one is not taken back yet */
-		b = commit_take(commit);
+		b = take();
 		assert_non_null(b);
 		assert_false(b->failed);
 		commit_recycle(commit, b);

@@ -126,20 +126,20 @@ cmd_alert_set(struct conn *c, const struct request *r, struct err *e)
 int
 cmd_health_alerts(struct conn *c, const struct request *r, struct err *e)
 {
-	const struct server *s = c->server;
-	const struct alerts_stats *stats = alerts_stats(s->monitor.alerts);
+	struct alerts_stats stats;
 	struct metric_value v[METRIC_COUNT];
 	struct buf *out = conn_reply(c);
 
 	(void)e;
+	scope_alerts(c, &stats);
 	v[METRIC_ALERTS_status].word =
-	    health_status_word(health_of(s, HEALTH_ALERTS));
-	v[METRIC_ALERTS_critical].number = stats->active[ALERT_CRITICAL];
-	v[METRIC_ALERTS_warning].number = stats->active[ALERT_WARNING];
-	v[METRIC_ALERTS_info].number = stats->active[ALERT_INFO];
-	v[METRIC_ALERTS_acknowledged].number = stats->acknowledged;
-	v[METRIC_ALERTS_raised_total].number = stats->raised;
-	v[METRIC_ALERTS_cleared_total].number = stats->cleared;
+	    health_status_word(alerts_status(&stats, HEALTH_ALERTS));
+	v[METRIC_ALERTS_critical].number = stats.active[ALERT_CRITICAL];
+	v[METRIC_ALERTS_warning].number = stats.active[ALERT_WARNING];
+	v[METRIC_ALERTS_info].number = stats.active[ALERT_INFO];
+	v[METRIC_ALERTS_acknowledged].number = stats.acknowledged;
+	v[METRIC_ALERTS_raised_total].number = stats.raised;
+	v[METRIC_ALERTS_cleared_total].number = stats.cleared;
 	metric_put_pairs(out, r->id, METRIC_SECTION_ALERTS, v);
 	reply_ok(out, r->id);
 	return HANDLED;

@@ -14,6 +14,7 @@
 #include "metric.h"
 #include "os.h"
 #include "reply.h"
+#include "scope.h"
 #include "session.h"
 
 static const char *const compression_word[] = {
@@ -86,44 +87,49 @@ cmd_stat(struct conn *c, const struct request *r, struct err *e)
 int
 cmd_health(struct conn *c, const struct request *r, struct err *e)
 {
-	const struct server *s = c->server;
 	struct buf *out = conn_reply(c);
+	struct alerts_stats alerts;
 
 	(void)e;
+	scope_alerts(c, &alerts);
 	for (int i = 0; i < HEALTH_SECTION_COUNT; i++) {
 		enum health_section section = (enum health_section)i;
 
 		reply_row_word(out, r->id, health_section_word(section),
-		    slice_str(health_status_word(health_of(s, section))));
+		    slice_str(
+			health_status_word(alerts_status(&alerts, section))));
 	}
 	reply_ok_word(out, r->id,
-	    slice_str(health_status_word(health_of_all(s))));
+	    slice_str(health_status_word(health_of_all(&alerts))));
 	return HANDLED;
 }
 
 static void
-fill_system(const struct server *s, struct metric_value *v)
+fill_system(const struct conn *c, struct metric_value *v)
 {
+	const struct server *s = c->server;
 	const struct system_sample *sample = &s->monitor.system.sample;
-	const struct alerts_stats *alerts = alerts_stats(s->monitor.alerts);
+	struct alerts_stats alerts;
+	struct scope_counts counts;
 	struct sched_stats sched;
 
 	sched_stats(s->sched, &sched);
+	scope_alerts(c, &alerts);
+	scope_count(c, &counts);
 	v[METRIC_SYSTEM_status].word = status_word(s, HEALTH_SYSTEM);
 	v[METRIC_SYSTEM_cpu_usage].ratio = sample->cpu_usage;
 	v[METRIC_SYSTEM_memory_usage].ratio = sample->memory_usage;
 	v[METRIC_SYSTEM_disk_usage].ratio = sample->disk_usage;
 	v[METRIC_SYSTEM_active_operations].number = sched.inflight;
 	v[METRIC_SYSTEM_queue_depth].number = sched.pending;
-	v[METRIC_SYSTEM_total_agents].number = store_rules(s->store)->n;
-	v[METRIC_SYSTEM_active_agents].number = sched.busy_rules;
-	v[METRIC_SYSTEM_total_integrations].number =
-	    integrations_count(s->monitor.integrations);
-	v[METRIC_SYSTEM_healthy_integrations].number = integrations_healthy(s);
-	v[METRIC_SYSTEM_alerts_critical].number =
-	    alerts->active[ALERT_CRITICAL];
-	v[METRIC_SYSTEM_alerts_warning].number = alerts->active[ALERT_WARNING];
-	v[METRIC_SYSTEM_alerts_info].number = alerts->active[ALERT_INFO];
+	v[METRIC_SYSTEM_total_agents].number = counts.rules;
+	v[METRIC_SYSTEM_active_agents].number = counts.busy_rules;
+	v[METRIC_SYSTEM_total_integrations].number = counts.integrations;
+	v[METRIC_SYSTEM_healthy_integrations].number =
+	    counts.healthy_integrations;
+	v[METRIC_SYSTEM_alerts_critical].number = alerts.active[ALERT_CRITICAL];
+	v[METRIC_SYSTEM_alerts_warning].number = alerts.active[ALERT_WARNING];
+	v[METRIC_SYSTEM_alerts_info].number = alerts.active[ALERT_INFO];
 	v[METRIC_SYSTEM_process_cpu_usage].ratio = sample->process_cpu_usage;
 	v[METRIC_SYSTEM_process_rss_bytes].number = sample->process_rss_bytes;
 	v[METRIC_SYSTEM_open_fds].number = sample->open_fds;
@@ -135,9 +141,15 @@ fill_system(const struct server *s, struct metric_value *v)
 int
 cmd_health_system(struct conn *c, const struct request *r, struct err *e)
 {
+	struct metric_value v[METRIC_COUNT] = { 0 };
+	struct buf *out = conn_reply(c);
+
 	(void)e;
 	system_refresh(&c->server->monitor.system);
-	return reply_pairs(c, r, METRIC_SECTION_SYSTEM, fill_system);
+	fill_system(c, v);
+	metric_put_pairs(out, r->id, METRIC_SECTION_SYSTEM, v);
+	reply_ok(out, r->id);
+	return HANDLED;
 }
 
 /* p50, p99 and max of a window, as three metrics. */
@@ -308,11 +320,12 @@ cmd_health_background(struct conn *c, const struct request *r, struct err *e)
 }
 
 static void
-fill_breakers(const struct server *s, struct metric_value *v)
+fill_breakers(const struct conn *c, struct metric_value *v)
 {
+	const struct server *s = c->server;
 	struct breaker_counts counts;
 
-	breakers_count(s->sched, &counts);
+	scope_breakers(c, &counts);
 	v[METRIC_BREAKERS_status].word =
 	    health_status_word(health_of(s, HEALTH_BREAKERS));
 	v[METRIC_BREAKERS_closed].number = counts.state[BREAKER_CLOSED];
@@ -325,8 +338,14 @@ fill_breakers(const struct server *s, struct metric_value *v)
 int
 cmd_health_breakers(struct conn *c, const struct request *r, struct err *e)
 {
+	struct metric_value v[METRIC_COUNT] = { 0 };
+	struct buf *out = conn_reply(c);
+
 	(void)e;
-	return reply_pairs(c, r, METRIC_SECTION_BREAKERS, fill_breakers);
+	fill_breakers(c, v);
+	metric_put_pairs(out, r->id, METRIC_SECTION_BREAKERS, v);
+	reply_ok(out, r->id);
+	return HANDLED;
 }
 
 /* The row of `none` tells how runs are limited without one. */

@@ -353,10 +353,10 @@ alerts_active(const struct alerts *s)
 }
 
 enum health_status
-alerts_status(const struct alerts *s, enum health_section section)
+alerts_status(const struct alerts_stats *stats, enum health_section section)
 {
-	const size_t *n =
-	    section == HEALTH_ALERTS ? s->stats.active : s->in_section[section];
+	const size_t *n = section == HEALTH_ALERTS ? stats->active
+						   : stats->in_section[section];
 
 	if (n[ALERT_CRITICAL] > 0)
 		return HEALTH_CRITICAL;

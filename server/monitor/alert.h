@@ -164,11 +164,17 @@ int alerts_set_threshold(struct alerts *s, struct slice name,
 struct alerts_stats {
 	size_t active[ALERT_SEVERITY_COUNT];
 	size_t acknowledged; /* of the active */
-	uint64_t raised, cleared;
+	size_t in_section[HEALTH_SECTION_COUNT][ALERT_SEVERITY_COUNT];
+	uint64_t raised, cleared; /* since the start */
 };
 const struct alerts_stats *alerts_stats(const struct alerts *s);
+/* The same of those that `sees` lets through; `raised` and `cleared` are of
+ * those still kept. O(alerts). */
+typedef bool alerts_filter_cb(const void *ctx, const struct alert *a);
+void alerts_count(const struct alerts *s, alerts_filter_cb *sees,
+    const void *ctx, struct alerts_stats *out);
 size_t alerts_active(const struct alerts *s); /* of any severity */
-enum health_status alerts_status(const struct alerts *s,
+enum health_status alerts_status(const struct alerts_stats *stats,
     enum health_section section);
 
 const char *alert_severity_word(enum alert_severity severity);

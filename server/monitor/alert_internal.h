@@ -62,7 +62,6 @@ struct alerts {
 	size_t n_shown, cap_shown, n_hidden;
 	struct alert *cleared, **cleared_end;
 	size_t n_cleared;
-	size_t in_section[HEALTH_SECTION_COUNT][ALERT_SEVERITY_COUNT];
 	struct alerts_stats stats;
 	bool any_dirty;
 	struct request_wait *waits; /* owned */

@@ -172,17 +172,39 @@ adjust(size_t *n, bool more)
 		--*n;
 }
 
+static void
+tally(struct alerts_stats *stats, const struct alert *a, bool comes)
+{
+	adjust(&stats->active[a->severity], comes);
+	if (a->acknowledged)
+		adjust(&stats->acknowledged, comes);
+	for (int i = 0; i < HEALTH_SECTION_COUNT; i++)
+		if (alert_conditions[a->condition].sections & 1u << i)
+			adjust(&stats->in_section[i][a->severity], comes);
+}
+
 void
 alert_tally(const struct alert *a, bool comes)
 {
-	struct alerts *s = a->owner;
+	tally(&a->owner->stats, a, comes);
+}
 
-	adjust(&s->stats.active[a->severity], comes);
-	if (a->acknowledged)
-		adjust(&s->stats.acknowledged, comes);
-	for (int i = 0; i < HEALTH_SECTION_COUNT; i++)
-		if (alert_conditions[a->condition].sections & 1u << i)
-			adjust(&s->in_section[i][a->severity], comes);
+void
+alerts_count(const struct alerts *s, alerts_filter_cb *sees, const void *ctx,
+    struct alerts_stats *out)
+{
+	*out = (struct alerts_stats){ 0 };
+	for (size_t i = 0; i < s->n_shown; i++) {
+		const struct alert *a = s->shown[i];
+
+		if (!sees(ctx, a))
+			continue;
+		out->raised++;
+		if (a->cleared_ns == 0)
+			tally(out, a, true);
+		else
+			out->cleared++;
+	}
 }
 
 void

@@ -37,17 +37,17 @@ health_status_word(enum health_status status)
 enum health_status
 health_of(const struct server *s, enum health_section section)
 {
-	return alerts_status(s->monitor.alerts, section);
+	return alerts_status(alerts_stats(s->monitor.alerts), section);
 }
 
 enum health_status
-health_of_all(const struct server *s)
+health_of_all(const struct alerts_stats *stats)
 {
 	enum health_status worst = HEALTH_HEALTHY;
 
 	for (int i = 0; i < HEALTH_SECTION_COUNT; i++) {
 		enum health_status status =
-		    health_of(s, (enum health_section)i);
+		    alerts_status(stats, (enum health_section)i);
 
 		if (worst < status)
 			worst = status;

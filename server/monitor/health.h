@@ -27,9 +27,12 @@ enum health_section {
 const char *health_section_word(enum health_section section);
 const char *health_status_word(enum health_status status);
 
+/* Of the server; what a client sees of it: alerts_status, with the alerts that
+ * scope_alerts counts. */
 enum health_status health_of(const struct server *s,
     enum health_section section);
 /* The worst of all. */
-enum health_status health_of_all(const struct server *s);
+struct alerts_stats;
+enum health_status health_of_all(const struct alerts_stats *stats);
 
 #endif

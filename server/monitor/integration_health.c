@@ -32,22 +32,6 @@ integration_look(const struct integration *i, const struct server *s,
 	v->status = status_of(i, s->config, &v->calls);
 }
 
-size_t
-integrations_healthy(const struct server *s)
-{
-	const struct integrations *t = s->monitor.integrations;
-	const struct integration *i;
-	struct integration_view v;
-	uint32_t slot = 0;
-	size_t n = 0;
-
-	while ((i = integrations_next(t, &slot)) != NULL) {
-		integration_look(i, s, &v);
-		n += v.status == INTEGRATION_HEALTHY;
-	}
-	return n;
-}
-
 static const char *
 status_word(enum integration_status status)
 {

@@ -31,9 +31,6 @@ struct integration_view {
 
 void integration_look(const struct integration *i, const struct server *s,
     struct integration_view *v);
-/* How many of all are healthy. */
-size_t integrations_healthy(const struct server *s);
-
 /* The columns of HEALTH INTEGRATIONS, and the rows of HEALTH INTEGRATION. */
 void integration_put_words(struct buf *out, const struct server *s,
     const struct integration *i);

@@ -76,7 +76,7 @@ rollup_task_look(const struct rollup_task *t, struct poll_sample *out)
 		.memory = sample->memory_usage,
 		.queue_depth = sched.pending,
 		.alerts = alerts_active(s->monitor.alerts),
-		.status = health_of_all(s) };
+		.status = health_of_all(alerts_stats(s->monitor.alerts)) };
 }
 
 void

@@ -282,14 +282,6 @@ watch_breaker(struct server *s, struct slice key, enum breaker_state state)
 }
 
 static bool
-everybody(const struct conn *c, const void *what)
-{
-	(void)c;
-	(void)what;
-	return true;
-}
-
-static bool
 sees_rule(const struct conn *c, const void *what)
 {
 	return scope_sees_rule(c, what);
@@ -341,8 +333,10 @@ watch_integrations(struct server *s, struct watch_walk *at, int left)
 	return left;
 }
 
+/* As those see them to whom `visible` applies. */
 static void
-watch_sections(struct server *s)
+watch_sections(struct server *s, const struct alerts_stats *alerts,
+    watch_visible_cb *visible, const void *what)
 {
 	for (int i = 0; i < HEALTH_SECTION_COUNT; i++) {
 		enum health_section section = (enum health_section)i;
@@ -350,9 +344,46 @@ watch_sections(struct server *s)
 		struct buf *row = watch_begin(s, WATCH_HEALTH);
 
 		reply_word(row, word);
-		reply_str(row, health_status_word(health_of(s, section)));
-		watch_end(s, word, everybody, NULL);
+		reply_str(row,
+		    health_status_word(alerts_status(alerts, section)));
+		watch_end(s, word, visible, what);
 	}
+}
+
+static bool
+sees_all(const struct conn *c, const void *what)
+{
+	(void)what;
+	return scope_is_all(c);
+}
+
+static bool
+has_token(const struct conn *c, const void *what)
+{
+	return c->token == what;
+}
+
+/* The sections as each token with a namespace sees them; likewise. */
+static int
+watch_tokens(struct server *s, struct watch_walk *at, int left)
+{
+	size_t n = s->auth == NULL ? 0 : s->auth->n;
+
+	for (; left > 0 && at->token < n; at->token++) {
+		const struct auth_token *token = &s->auth->tokens[at->token];
+		const struct watch *w = s->watches.first[WATCH_HEALTH];
+		struct alerts_stats alerts;
+
+		left--;
+		while (w != NULL && w->conn->token != token)
+			w = w->next;
+		if (w == NULL || scope_is_all(w->conn))
+			continue;
+		scope_alerts(w->conn, &alerts);
+		watch_sections(s, &alerts, has_token, token);
+		left -= WATCH_HEALTH_TOKEN;
+	}
+	return left;
 }
 
 bool
@@ -363,10 +394,12 @@ watch_health(struct server *s, struct watch_walk *at)
 	if (!watch_wanted(s, WATCH_HEALTH))
 		return true;
 	if (at->rule == 0) {
-		watch_sections(s);
+		watch_sections(s, alerts_stats(s->monitor.alerts), sees_all,
+		    NULL);
 		at->rule = 1;
 	}
-	left = watch_agents(s, at, WATCH_HEALTH_SLICE);
+	left = watch_tokens(s, at, WATCH_HEALTH_SLICE);
+	left = watch_agents(s, at, left);
 	return watch_integrations(s, at, left) > 0;
 }
 

@@ -24,8 +24,9 @@ struct server;
 struct watch;
 
 #define WATCHES_PER_CONN 64
-/* Rules and integrations. */
+/* Tokens, rules and integrations; the alerts of a token count for so many. */
 #define WATCH_HEALTH_SLICE 256
+#define WATCH_HEALTH_TOKEN 32
 
 struct watches {
 	struct watch *first[WATCH_TOPIC_COUNT];
@@ -68,7 +69,8 @@ void watch_breaker(struct server *s, struct slice key,
  * `at`, zeroed at first, until it returns true. Who begins to watch in between
  * is told the rest. */
 struct watch_walk {
-	uint32_t rule, integration; /* slots: where the next slice begins */
+	size_t token;		    /* of auth: where the next slice begins */
+	uint32_t rule, integration; /* slots */
 };
 bool watch_health(struct server *s, struct watch_walk *at);
 

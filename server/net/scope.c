@@ -3,7 +3,8 @@
 #include "alert.h"
 #include "breakers.h"
 #include "conn.h"
-#include "integrations.h"
+#include "integration_health.h"
+#include "radix.h"
 #include "scoped.h"
 #include "session.h"
 
@@ -71,11 +72,17 @@ bool
 scope_sees_breaker(const struct conn *c, struct slice key)
 {
 	struct slice namespace = scoped_namespace(key);
+	struct slice rule = slice_str("rule:");
 
 	if (namespace.len > 0)
 		return sees_namespace(c, namespace);
-	return scope_is_all(c) ||
-	    breakers_any_rule(c->server->sched, key, sees_rule, c);
+	if (scope_is_all(c))
+		return true;
+	if (!slice_has_prefix(key, rule) ||
+	    !scope_sees_name(c,
+		slice_of(key.ptr + rule.len, key.len - rule.len)))
+		return false; /* of rules that lie in no namespace */
+	return breakers_any_rule(c->server->sched, key, sees_rule, c);
 }
 
 /* Of a rule that is gone, only who may see all is told. */
@@ -111,6 +118,87 @@ scope_sees_alert(const struct conn *c, const struct alert *a)
 	default:
 		return true;
 	}
+}
+
+/* Own rules stand together. */
+static void
+count_rules(const struct conn *c, struct scope_counts *out)
+{
+	const struct rules *rules = store_rules(c->server->store);
+	struct slice prefix = slice_str(c->token->namespace);
+	struct radix_walk walk;
+	uint32_t slot;
+
+	radix_seek(&walk, &rules->by_id, prefix, false);
+	while ((slot = radix_step(&walk)) != RADIX_NONE) {
+		const struct rule *rule = rules_by_slot(rules, slot);
+
+		if (!slice_has_prefix(rule_id(rule), prefix))
+			break;
+		if (!scope_sees_rule(c, rule))
+			continue;
+		out->rules++;
+		out->busy_rules += sched_rule_running(rule) > 0;
+	}
+}
+
+void
+scope_count(const struct conn *c, struct scope_counts *out)
+{
+	const struct server *s = c->server;
+	const struct integrations *all = s->monitor.integrations;
+	const struct integration *i;
+	struct integration_view view;
+	struct sched_stats stats;
+	uint32_t slot = 0;
+
+	*out = (struct scope_counts){ 0 };
+	if (scope_is_all(c)) {
+		sched_stats(s->sched, &stats);
+		out->rules = store_rules(s->store)->n;
+		out->busy_rules = stats.busy_rules;
+	} else {
+		count_rules(c, out);
+	}
+	while ((i = integrations_next(all, &slot)) != NULL) {
+		if (!scope_sees_integration(c, i))
+			continue;
+		integration_look(i, s, &view);
+		out->integrations++;
+		out->healthy_integrations += view.status == INTEGRATION_HEALTHY;
+	}
+}
+
+static bool
+filter_alert(const void *ctx, const struct alert *a)
+{
+	return scope_sees_alert(ctx, a);
+}
+
+void
+scope_alerts(const struct conn *c, struct alerts_stats *out)
+{
+	const struct alerts *alerts = c->server->monitor.alerts;
+
+	if (scope_is_all(c))
+		*out = *alerts_stats(alerts);
+	else
+		alerts_count(alerts, filter_alert, c, out);
+}
+
+static bool
+filter_breaker(const void *ctx, struct slice key)
+{
+	return scope_sees_breaker(ctx, key);
+}
+
+void
+scope_breakers(const struct conn *c, struct breaker_counts *out)
+{
+	if (scope_is_all(c))
+		breakers_count(c->server->sched, out);
+	else
+		breakers_count_seen(c->server->sched, filter_breaker, c, out);
 }
 
 bool

@@ -10,11 +10,14 @@
 #define NET_SCOPE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "rules.h"
 #include "slice.h"
 
 struct alert;
+struct alerts_stats;
+struct breaker_counts;
 struct conn;
 struct integration;
 struct session;
@@ -32,6 +35,15 @@ bool scope_sees_integration(const struct conn *c, const struct integration *i);
 bool scope_sees_breaker(const struct conn *c, struct slice key);
 /* That of a rule or an integration, or one about the server. */
 bool scope_sees_alert(const struct conn *c, const struct alert *a);
+
+/* What HEALTH counts, of what the client sees. */
+struct scope_counts {
+	size_t rules, busy_rules;
+	size_t integrations, healthy_integrations;
+};
+void scope_count(const struct conn *c, struct scope_counts *out);
+void scope_alerts(const struct conn *c, struct alerts_stats *out);
+void scope_breakers(const struct conn *c, struct breaker_counts *out);
 
 /* The prefix that a list may show: within `asked` and the namespace. False
  * when that is nothing. */

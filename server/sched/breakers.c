@@ -293,6 +293,34 @@ breakers_count(const struct sched *s, struct breaker_counts *out)
 	out->held = s->gates.n_held;
 }
 
+struct count {
+	breakers_filter_cb *sees;
+	const void *ctx;
+	struct breaker_counts *out;
+};
+
+static void
+count_one(void *ctx, const struct named *item)
+{
+	const struct gate *g = (const struct gate *)(const void *)item;
+	const struct count *count = ctx;
+
+	if (!count->sees(count->ctx, g->named.name))
+		return;
+	count->out->state[g->told]++;
+	count->out->held += g->held.n;
+}
+
+void
+breakers_count_seen(const struct sched *s, breakers_filter_cb *sees,
+    const void *ctx, struct breaker_counts *out)
+{
+	struct count count = { .sees = sees, .ctx = ctx, .out = out };
+
+	*out = (struct breaker_counts){ .held = 0 };
+	names_each(&s->gates.by_name, count_one, &count);
+}
+
 static bool
 fill(const struct sched *s, const struct gate *g, struct breaker_row *row)
 {

@@ -44,6 +44,10 @@ struct breaker_row {	  /* pointers: until the scheduler is called */
 };
 
 void breakers_count(const struct sched *s, struct breaker_counts *out);
+/* The same of those whose keys `sees` lets through. O(breakers). */
+typedef bool breakers_filter_cb(const void *ctx, struct slice key);
+void breakers_count_seen(const struct sched *s, breakers_filter_cb *sees,
+    const void *ctx, struct breaker_counts *out);
 
 /* The first of a name; the first whose key comes after one in byte order, so
  * that those of one name follow each other. False: there is none. */

@@ -67,3 +67,25 @@ names_after(const struct names *n, struct slice name)
 	(void)tfind(&key, &n->root, compare_descent); /* finds none */
 	return descent.next.ptr == NULL ? NULL : names_find(n, descent.next);
 }
+
+struct tour {
+	names_each_cb *each;
+	void *ctx;
+};
+
+static void
+visit(const void *node, VISIT when, void *arg)
+{
+	const struct tour *tour = arg;
+
+	if (when == postorder || when == leaf)
+		tour->each(tour->ctx, *(const struct named *const *)node);
+}
+
+void
+names_each(const struct names *n, names_each_cb *each, void *ctx)
+{
+	struct tour tour = { .each = each, .ctx = ctx };
+
+	twalk_r(n->root, visit, &tour);
+}

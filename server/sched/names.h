@@ -23,5 +23,8 @@ void names_remove(struct names *n, const struct named *item);
  * nothing. */
 struct named *names_find(const struct names *n, struct slice name);
 struct named *names_after(const struct names *n, struct slice name);
+/* Call `each` with all of them, in order; it must not change the map. */
+typedef void names_each_cb(void *ctx, const struct named *item);
+void names_each(const struct names *n, names_each_cb *each, void *ctx);
 
 #endif

@@ -353,11 +353,14 @@ one_per_condition_and_source(void **state)
 	assert_int_equal(alerts_stats(alerts)->raised, 4);
 	assert_int_equal(alerts_stats(alerts)->active[ALERT_CRITICAL], 1);
 	assert_int_equal(alerts_stats(alerts)->active[ALERT_WARNING], 3);
-	assert_int_equal(alerts_status(alerts, HEALTH_STORAGE),
+	assert_int_equal(alerts_status(alerts_stats(alerts), HEALTH_STORAGE),
 	    HEALTH_CRITICAL);
-	assert_int_equal(alerts_status(alerts, HEALTH_AGENTS), HEALTH_DEGRADED);
-	assert_int_equal(alerts_status(alerts, HEALTH_SYSTEM), HEALTH_HEALTHY);
-	assert_int_equal(alerts_status(alerts, HEALTH_ALERTS), HEALTH_CRITICAL);
+	assert_int_equal(alerts_status(alerts_stats(alerts), HEALTH_AGENTS),
+	    HEALTH_DEGRADED);
+	assert_int_equal(alerts_status(alerts_stats(alerts), HEALTH_SYSTEM),
+	    HEALTH_HEALTHY);
+	assert_int_equal(alerts_status(alerts_stats(alerts), HEALTH_ALERTS),
+	    HEALTH_CRITICAL);
 	/* Critical first, then newest. */
 	assert_string_equal(alerts_next(alerts, NULL)->source, "logfile");
 }
@@ -376,7 +379,7 @@ raised_between_polls(void **state)
 	(void)state;
 	refuse_write();
 	expect_told("raised 1 critical");
-	assert_int_equal(alerts_status(alerts, HEALTH_STORAGE),
+	assert_int_equal(alerts_status(alerts_stats(alerts), HEALTH_STORAGE),
 	    HEALTH_CRITICAL);
 	assert_int_equal(alerts_next(alerts, NULL)->raised_ns, now_ns);
 	refuse_write();
@@ -389,11 +392,12 @@ raised_between_polls(void **state)
 	refuse_write();
 	expect_told("raised 2 critical");
 	restart();
-	assert_int_equal(alerts_status(alerts, HEALTH_STORAGE),
+	assert_int_equal(alerts_status(alerts_stats(alerts), HEALTH_STORAGE),
 	    HEALTH_CRITICAL);
 	alerts_clear_now(alerts, CONDITION_storage_refused, now_ns);
 	expect_told("cleared 2 critical");
-	assert_int_equal(alerts_status(alerts, HEALTH_STORAGE), HEALTH_HEALTHY);
+	assert_int_equal(alerts_status(alerts_stats(alerts), HEALTH_STORAGE),
+	    HEALTH_HEALTHY);
 	alerts_clear_now(alerts, CONDITION_storage_refused, now_ns);
 	expect_told("");
 }
@@ -404,8 +408,9 @@ a_disk_that_fills_is_a_matter_of_two_sections(void **state)
 	(void)state;
 	poll_source(CONDITION_disk, "", 90);
 	poll_source(CONDITION_disk, "", 90);
-	assert_int_equal(alerts_status(alerts, HEALTH_SYSTEM), HEALTH_DEGRADED);
-	assert_int_equal(alerts_status(alerts, HEALTH_STORAGE),
+	assert_int_equal(alerts_status(alerts_stats(alerts), HEALTH_SYSTEM),
+	    HEALTH_DEGRADED);
+	assert_int_equal(alerts_status(alerts_stats(alerts), HEALTH_STORAGE),
 	    HEALTH_DEGRADED);
 	assert_int_equal(alerts_stats(alerts)->active[ALERT_WARNING], 1);
 }
@@ -450,7 +455,8 @@ what_is_active_survives_a_restart(void **state)
 		assert_int_equal(alerts_next(alerts, NULL)->raised_ns,
 		    raised_ns);
 		assert_int_equal(alerts_stats(alerts)->acknowledged, 1);
-		assert_int_equal(alerts_status(alerts, HEALTH_SYSTEM),
+		assert_int_equal(
+		    alerts_status(alerts_stats(alerts), HEALTH_SYSTEM),
 		    HEALTH_DEGRADED);
 		if (i == 1)
 			assert_true(box_compress(&box));

@@ -106,19 +106,24 @@ job_size(size_t id_len)
 	return offsetof(struct job, id) + id_len;
 }
 
-/* A plan in one block: the struct, then its strings. */
+/* A plan in one block: the struct, its cadence, then its strings. */
 static struct job_plan *
 plan_new(const struct record_set *s)
 {
 	size_t payload_len = s->payload.ptr == NULL ? 0 : s->payload.len;
+	bool recurs = s->every_ns != 0 || s->cron.ptr != NULL;
+	size_t cadence_len = recurs ? sizeof(struct job_cadence) : 0;
 	struct job_plan *plan;
 	char *p;
 
 	plan = calloc(1,
-	    sizeof(*plan) + s->cron.len + s->zone.len + payload_len + 3);
+	    sizeof(*plan) + cadence_len + s->cron.len + s->zone.len +
+		payload_len + 3);
 	if (plan == NULL)
 		return NULL;
-	p = (char *)(plan + 1);
+	p = (char *)(plan + 1) + cadence_len;
+	if (recurs)
+		plan->cadence = (struct job_cadence *)(void *)(plan + 1);
 	plan->every_ns = s->every_ns;
 	plan->until_ns = s->until_ns;
 	plan->jitter_ns = s->jitter_ns;
@@ -241,6 +246,60 @@ tell(struct jobs *j, const struct job *job, bool removed)
 		j->changing(j->changing_ctx, job, removed);
 }
 
+/* The job has a plan now, with this first time (0: not known). */
+static void
+enlist(struct jobs *j, uint32_t ref, int64_t first_ns)
+{
+	struct job_extra *extra = jobs_get(j, ref)->extra;
+	struct job_cadence *c = NULL;
+
+	if (extra != NULL && extra->plan != NULL)
+		c = extra->plan->cadence;
+	if (c == NULL)
+		return;
+	c->job = ref;
+	c->first_ns = first_ns;
+	c->next = j->recurring;
+	c->link = &j->recurring;
+	if (c->next != NULL)
+		c->next->cadence->link = &c->next;
+	j->recurring = extra->plan;
+}
+
+static void
+delist(struct jobs *j, const struct job_extra *extra)
+{
+	struct job_cadence *c = NULL;
+
+	if (extra != NULL && extra->plan != NULL)
+		c = extra->plan->cadence;
+	if (c == NULL || c->link == NULL)
+		return;
+	if (j->at == extra->plan)
+		j->at = c->next;
+	*c->link = c->next;
+	if (c->next != NULL)
+		c->next->cadence->link = c->link;
+	c->link = NULL;
+}
+
+void
+jobs_walk_begin(struct jobs *j)
+{
+	j->at = j->recurring;
+}
+
+uint32_t
+jobs_walk(struct jobs *j)
+{
+	struct job_plan *plan = j->at;
+
+	if (plan == NULL)
+		return JOB_NONE;
+	j->at = plan->cadence->next;
+	return plan->cadence->job;
+}
+
 /* Put the new plan in the place of the old; what the job has run stays. */
 static void
 adopt_plan(struct job *job, struct job_extra *extra)
@@ -272,7 +331,9 @@ jobs_apply_set(struct jobs *j, const struct record_set *s,
 		return -1;
 	job = jobs_get(j, ref);
 	tell(j, job, false);
+	delist(j, job->extra);
 	adopt_plan(job, extra);
+	enlist(j, ref, s->due_ns);
 	job->due_ns = s->due_ns;
 	set_phase(j, job, PHASE_PLANNED);
 	plan_at(j, ref, s->due_ns);
@@ -289,6 +350,7 @@ jobs_apply_remove(struct jobs *j, struct slice id)
 		return;
 	job = jobs_get(j, ref);
 	tell(j, job, true);
+	delist(j, job->extra);
 	unplan(j, ref);
 	j->count[job_status(job)]--;
 	job_extra_free(job->extra);
@@ -360,6 +422,7 @@ jobs_load(struct jobs *j, const struct record_set *set,
 	job = jobs_get(j, ref);
 	job->due_ns = run->due_ns;
 	job->extra = x;
+	enlist(j, ref, history.len == 0 ? run->due_ns : 0);
 	set_phase(j, job, run->phase);
 	if (run->phase == PHASE_PLANNED)
 		plan_at(j, ref, run->due_ns);
@@ -418,4 +481,11 @@ void
 jobs_postpone(struct jobs *j, uint32_t ref, int64_t at_ns)
 {
 	heap_move(&j->due, ref, at_ns);
+}
+
+void
+jobs_move(struct jobs *j, uint32_t ref, int64_t due_ns)
+{
+	jobs_get(j, ref)->due_ns = due_ns;
+	plan_at(j, ref, due_ns);
 }

@@ -19,8 +19,18 @@
 #include "request.h"
 #include "slice.h"
 
+/* What is known of a job that recurs, in memory only. */
+struct job_cadence {
+	struct job_plan *next, **link; /* in the list of all that recur */
+	uint32_t job;
+	int64_t first_ns; /* what it was set for; 0: not known any more */
+	int64_t ran_ns;	  /* the latest due time that was taken; 0: none */
+	int64_t gap_ns;	  /* the last that the clock had jumped over; or 0 */
+};
+
 /* How a job recurs and what it carries; most jobs have none. One block. */
 struct job_plan {
+	struct job_cadence *cadence;	       /* NULL: it does not recur */
 	int64_t every_ns, until_ns, jitter_ns; /* 0: none */
 	const char *cron, *zone;	       /* NULL: none */
 	const char *payload;		       /* terminated; NULL: none */
@@ -56,6 +66,8 @@ struct jobs {
 	/* Jobs set with an earlier due time are placed as if due now: what
 	 * stands before it in the heap was due while the server was down. */
 	int64_t floor_ns;
+	struct job_plan *recurring; /* all, in no order */
+	struct job_plan *at;	    /* where a walk through them has come */
 	/* Told before a job that has run is set anew or removed; or NULL. */
 	void (*changing)(void *ctx, const struct job *job, bool removed);
 	void *changing_ctx;
@@ -133,5 +145,14 @@ void jobs_take_due(struct jobs *j, uint32_t ref, uint64_t execution_id,
     void *execution);
 /* Look at a planned job again at at_ns, its due time unchanged. */
 void jobs_postpone(struct jobs *j, uint32_t ref, int64_t at_ns);
+/* A planned job is due at another time. No record tells: it follows from what
+ * the records tell and from the clock, whose fault the former time was. */
+void jobs_move(struct jobs *j, uint32_t ref, int64_t due_ns);
+
+/* A walk through the jobs that recur; between two steps anything may change,
+ * and those that are new since the beginning are left out. JOB_NONE: the end.
+ * There is one walk: to begin again gives up the one before. */
+void jobs_walk_begin(struct jobs *j);
+uint32_t jobs_walk(struct jobs *j);
 
 #endif

@@ -108,6 +108,9 @@ size_t store_free_bytes(const struct store *s);
 typedef void store_job_cb(void *ctx, struct slice id, const struct job *job);
 void store_watch_jobs(struct store *s, store_job_cb *changed, void *ctx);
 
+/* A planned job is due at another time: see jobs_move. */
+void store_move_job(struct store *s, uint32_t ref, int64_t due_ns);
+
 /* Who is told, once: see op_done_cb. note is copied. */
 struct store_waiter {
 	op_done_cb *done; /* NULL: nobody */

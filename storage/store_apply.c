@@ -185,3 +185,13 @@ store_recover_entry(void *arg, const struct image_entry *entry, struct err *e)
 	r.type = image_record_type(entry->kind);
 	return store_apply(s, &r, NULL, e);
 }
+
+void
+store_move_job(struct store *s, uint32_t ref, int64_t due_ns)
+{
+	const struct job *job = jobs_get(&s->jobs, ref);
+
+	jobs_move(&s->jobs, ref, due_ns);
+	if (s->job_changed != NULL)
+		s->job_changed(s->job_changed_ctx, job_id(job), job);
+}

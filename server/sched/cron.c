@@ -4,6 +4,8 @@
  */
 #include "cron.h"
 
+#include <string.h>
+
 #include "token.h"
 #include "tstamp.h"
 
@@ -187,6 +189,13 @@ split(struct slice text, struct slice words[FIELDS])
 	return n;
 }
 
+static bool
+has_wildcard(struct slice field)
+{
+	return memchr(field.ptr, '*', field.len) != NULL ||
+	    memchr(field.ptr, '/', field.len) != NULL;
+}
+
 static int
 expand_shorthand(struct slice *text, struct err *e)
 {
@@ -248,6 +257,7 @@ cron_parse(struct slice text, struct cron *c, struct err *e)
 	c->weekdays = (uint8_t)((mask[WEEKDAY] | mask[WEEKDAY] >> 7) & 0x7f);
 	c->either_day =
 	    words[DAY].ptr[0] != '*' && words[WEEKDAY].ptr[0] != '*';
+	c->runs_on = has_wildcard(words[MINUTE]) || has_wildcard(words[HOUR]);
 	if (!has_match(c))
 		return err_quote(e, ERR_INVALID, text,
 		    "cron expression never matches:");

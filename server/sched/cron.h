@@ -35,6 +35,7 @@ struct cron {
 	uint16_t months;
 	uint8_t weekdays;
 	bool either_day; /* both day fields are restricted */
+	bool runs_on;	 /* minute or hour has a wildcard or a step */
 };
 
 /*

@@ -23,9 +23,8 @@ recurs(const struct job *job)
 	return plan != NULL && (plan->every_ns > 0 || plan->cron != NULL);
 }
 
-/* The first time after due_ns that starts after after_ns; 0: none. */
-static int64_t
-next_time(struct sched *s, const struct job_plan *plan, struct slice job,
+int64_t
+recur_after(struct sched *s, const struct job_plan *plan, struct slice job,
     int64_t due_ns, int64_t after_ns)
 {
 	struct job_plan in_utc = *plan;
@@ -56,13 +55,13 @@ recur_next(struct sched *s, const struct execution *x, int64_t now_ns)
 	if (!recurs(jobs_get(s->jobs, ref)))
 		return 0;
 	plan = jobs_get(s->jobs, ref)->extra->plan;
-	if (x->spec != NULL && x->began_ns != 0 &&
+	if (x->spec != NULL && x->began_ns != 0 && x->began_ns < now_ns &&
 	    x->spec->number[OPTION_overlap] != OVERLAP_SKIP)
 		after_ns = x->began_ns;
 	if (x->keep_due_ns != 0 &&
 	    schedule_start_ns(plan, execution_job(x), due_ns) > after_ns)
 		return due_ns;
-	return next_time(s, plan, execution_job(x), due_ns, after_ns);
+	return replan_next(s, plan, execution_job(x), due_ns, after_ns);
 }
 
 int64_t
@@ -118,6 +117,7 @@ begin_beside(struct sched *s, struct execution *x, int64_t now_ns)
 		return;
 	}
 	y->due_ns = x->keep_due_ns;
+	replan_taken(s, jobs_get(s->jobs, ref), y->due_ns);
 	y->due_mono_ns = os->mono_ns() - sched_lateness(s, start_ns, now_ns);
 	y->beside = true;
 	y->id = store_next_execution_id(s->store);

@@ -174,15 +174,19 @@ bool
 sched_look_at_clock(struct sched *s, int64_t now_ns)
 {
 	int64_t mono_ns = os->mono_ns();
+	enum clock_change change;
 
 	if (clock_is_set(&s->clock, now_ns, mono_ns)) {
 		/* Or the thread had to wait between looking at both. */
 		now_ns = os->wall_ns();
 		mono_ns = os->mono_ns();
 	}
-	if (clock_look(&s->clock, now_ns, mono_ns) == CLOCK_RUNS)
+	change = clock_look(&s->clock, now_ns, mono_ns);
+	if (change == CLOCK_RUNS)
 		return false;
 	s->clear_mono_ns = mono_ns;
+	if (change == CLOCK_SET_BACK)
+		replan_begin(s);
 	return true;
 }
 
@@ -260,6 +264,7 @@ take(struct sched *s, uint32_t ref, bool missed, int64_t now_ns)
 	x->due_mono_ns = os->mono_ns() - late_ns;
 	count_frame(s, now_ns, missed ? 0 : late_ns);
 	x->id = store_next_execution_id(s->store);
+	replan_taken(s, job, x->due_ns);
 	jobs_take_due(s->jobs, ref, x->id, x);
 	executions_enter(s, x, EXECUTION_TRIGGERING);
 	journal_record(s, x);
@@ -293,7 +298,7 @@ sched_wake_ns(const struct sched *s, int64_t now_ns)
 		return clock_wall(&s->clock, s->refused_mono_ns);
 	if (s->draining)
 		return SCHED_NEVER;
-	if (s->open != NULL || next_ready(s) != NULL)
+	if (s->replanning || s->open != NULL || next_ready(s) != NULL)
 		return now_ns;
 	if (s->retries.n > 0)
 		wake = earlier(wake, retry_wake_ns(s, now_ns));
@@ -330,6 +335,7 @@ sched_tick(struct sched *s, int64_t now_ns)
 		s->refused_mono_ns = 0;
 		journal_again(s, &s->refused);
 	}
+	replan_step(s, now_ns);
 	breakers_tick(s, now_ns);
 	retry_release(s, now_ns);
 	recur_overlap(s, now_ns);
@@ -509,6 +515,7 @@ recover_job(struct sched *s, struct job *job, int64_t now_ns)
 		x->due_ns = job->extra->run_due_ns;
 		x->keep_due_ns = job->due_ns;
 	}
+	replan_taken(s, job, x->due_ns);
 	x->attempt = job->extra->attempt;
 	x->began_ns = x->started_ns = job->extra->started_ns;
 	job->extra->execution = x;
@@ -543,6 +550,8 @@ sched_recover(struct sched *s, int64_t now_ns, struct err *e)
 	s->jobs->floor_ns = now_ns;
 	if (hold_rules(s) == -1)
 		return err_nomem(e);
+	for (replan_begin(s); s->replanning;) /* the clock was set since? */
+		replan_step(s, now_ns);
 	if (s->jobs->count[JOB_TRIGGERED] == 0)
 		return 0;
 	radix_seek(&w, &s->jobs->index, slice_of("", 0), false);

@@ -9,6 +9,7 @@
  *	breakers.c    breakers that are not closed
  *	retry.c       attempts after a failure
  *	recur.c       the next time of a recurring job
+ *	replan.c      and when the clock is set
  *	cancel.c      CANCEL
  *	clock.c       what the wall clock does
  *
@@ -194,7 +195,8 @@ struct sched {
 	int64_t clear_mono_ns; /* nothing was due then */
 	int64_t frame;	       /* the last in which a job was taken */
 	uint64_t n_frames, n_late_frames;
-	bool retry_all; /* after the start, whatever they wait for */
+	bool replanning; /* the clock was set back */
+	bool retry_all;	 /* after the start, whatever they wait for */
 	bool draining;
 	bool abandoning; /* see sched_abandon */
 
@@ -346,6 +348,9 @@ int64_t retry_wake_ns(const struct sched *s, int64_t now_ns);
 
 bool recurs(const struct job *job);
 
+/* The first time after due_ns that starts after after_ns; 0: none. */
+int64_t recur_after(struct sched *s, const struct job_plan *plan,
+    struct slice job, int64_t due_ns, int64_t after_ns);
 /* The job of an execution that has ended is due next at ...; 0: no more. */
 int64_t recur_next(struct sched *s, const struct execution *x, int64_t now_ns);
 /* When the run of a due job starts. */
@@ -356,5 +361,18 @@ bool recur_waits(struct sched *s, const struct execution *x, int64_t now_ns);
 void recur_watch(struct sched *s, struct execution *x);
 /* Start what is due beside a run that goes on, a slice of it. */
 void recur_overlap(struct sched *s, int64_t now_ns);
+
+/* replan.c */
+
+/* This due time of a job has come and is taken. */
+void replan_taken(const struct sched *s, const struct job *job, int64_t due_ns);
+/* As recur_after, but due_ns may be later than after_ns when the clock was set
+ * back; and what has been taken is left out. */
+int64_t replan_next(struct sched *s, const struct job_plan *plan,
+    struct slice job, int64_t due_ns, int64_t after_ns);
+/* See that recurring jobs are planned by the clock as it is now, a slice of
+ * them at each step. */
+void replan_begin(struct sched *s);
+void replan_step(struct sched *s, int64_t now_ns);
 
 #endif

@@ -2,18 +2,53 @@
 
 #include "tstamp.h"
 
+/* Each local time counts once. zone_first never decreases from one local time
+ * to a later one, so the first match that is still to come comes first. */
+static bool
+next_once(const struct cron *c, const struct zone *z, int64_t after, int64_t *s)
+{
+	int64_t local;
+
+	if (!cron_next(c, zone_reached(z, after), &local))
+		return false;
+	*s = zone_first(z, local);
+	return true;
+}
+
+/*
+ * Each time the clock shows a match. It is looked for in what the clock shows
+ * until its offset changes, and then from there on: where the change skips a
+ * match, its moment is that of the change.
+ */
+static bool
+next_shown(const struct cron *c, const struct zone *z, int64_t after,
+    int64_t *s)
+{
+	int64_t begin = after, until, local;
+	int32_t offset = zone_offset_until(z, after, &until), before;
+	int64_t shown = after + offset;
+
+	for (;;) {
+		if (!cron_next(c, shown, &local))
+			return false;
+		*s = local - offset > begin ? local - offset : begin;
+		if (*s < until)
+			return true;
+		before = offset;
+		begin = until;
+		offset = zone_offset_until(z, begin, &until);
+		shown = begin + (offset < before ? offset : before) - 1;
+	}
+}
+
 bool
 schedule_cron(const struct cron *c, const struct zone *z, int64_t after_ns,
     int64_t *next_ns)
 {
-	int64_t local, s;
+	int64_t after = after_ns / NS_PER_S, s;
 
-	/* zone_first never decreases from one local time to a later one, so
-	 * the first match that is still to come comes first. */
-	if (!cron_next(c, zone_reached(z, after_ns / NS_PER_S), &local))
-		return false;
-	s = zone_first(z, local);
-	if (s > TSTAMP_MAX_NS / NS_PER_S)
+	if (!(c->runs_on ? next_shown : next_once)(c, z, after, &s) ||
+	    s > TSTAMP_MAX_NS / NS_PER_S)
 		return false;
 	*next_ns = s * NS_PER_S;
 	return true;

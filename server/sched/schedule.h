@@ -55,9 +55,10 @@ int64_t schedule_start_ns(const struct job_plan *plan, struct slice job,
 
 /*
  * The first time after after_ns (0 or later) that an expression means in a
- * zone. Each matching local time counts once: at its first occurrence when
- * DST repeats it, at the first moment after the gap when DST skips it. Several
- * that fall on the same moment are one. False: none before 2262.
+ * zone. One that DST skips comes at the first moment after the gap; one that
+ * DST repeats comes at its first occurrence, but where the expression has a
+ * wildcard or a step for minutes or hours, at both, as in cron(8). Several that
+ * fall on the same moment are one. False: none before 2262.
  */
 bool schedule_cron(const struct cron *c, const struct zone *z, int64_t after_ns,
     int64_t *next_ns);

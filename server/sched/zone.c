@@ -111,6 +111,15 @@ zone_offset(const struct zone *z, int64_t at)
 	return offset_after(z, changes_until(z, at));
 }
 
+int32_t
+zone_offset_until(const struct zone *z, int64_t at, int64_t *until)
+{
+	size_t i = changes_until(z, at);
+
+	*until = i == z->n ? INT64_MAX : z->change[i].at;
+	return offset_after(z, i);
+}
+
 int64_t
 zone_reached(const struct zone *z, int64_t at)
 {

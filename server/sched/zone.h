@@ -56,6 +56,8 @@ void zone_free(struct zone *z);
  * zone_first(local) > utc if and only if local > zone_reached(utc).
  */
 int32_t zone_offset(const struct zone *z, int64_t utc);
+/* The same, and the time up to which it stays so; INT64_MAX: for ever. */
+int32_t zone_offset_until(const struct zone *z, int64_t utc, int64_t *until);
 int64_t zone_reached(const struct zone *z, int64_t utc);
 int64_t zone_first(const struct zone *z, int64_t local);
 

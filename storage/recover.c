@@ -42,7 +42,8 @@ fail(struct look *l, enum recover_wrong wrong, enum log_part part,
 	struct err why = *e;
 
 	l->found->wrong = wrong;
-	l->found->part = part;
+	/* A backup has the name of the log yet. */
+	l->found->part = l->found->next == RECOVER_ADOPT ? PART_ACTIVE : part;
 	return err_set(e, ERR_STORAGE, "%s: %s", l->files.file[part].path,
 	    why.msg);
 }

@@ -116,6 +116,12 @@ blame(const struct config *c, const struct config_key *k,
 	}
 }
 
+int
+config_blame(const struct config *c, enum config_id id, struct err *e)
+{
+	return blame(c, &keys[id], &c->origin[id], e);
+}
+
 static int
 assign(struct config *c, enum config_id id, struct slice raw,
     const struct config_origin *from, struct err *e)

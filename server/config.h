@@ -104,6 +104,10 @@ void config_adopt(struct config *c, const struct config *other,
 /* What only holds across keys. */
 int config_check(const struct config *c, struct err *e);
 
+/* Put in front of the reason in *e which key it is about, and where that was
+ * set. Returns -1. */
+int config_blame(const struct config *c, enum config_id id, struct err *e);
+
 /* Entry i < c->controller_listen.n. A plain TCP entry becomes TLS when there
  * is a certificate and no tls: entry. 0, or -1 with ERR_INVALID. */
 int config_listen(const struct config *c, size_t i, struct address *a,

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "log.h"
 #include "options.h"
+#include "places.h"
 #include "server.h"
 #include "systemd.h"
 #include "tools.h"
@@ -70,6 +71,9 @@ with_config(const struct options *o)
 	warn_of_ignored(&c);
 	if (o->action == OPTIONS_SERVE)
 		exit_code = serve(o, &c);
+	else if (o->action == OPTIONS_CHECK_CONFIG &&
+	    places_check(&c, &e) == -1)
+		exit_code = fail(&e, EXIT_USAGE);
 	else if (o->action == OPTIONS_CHECK_CONFIG)
 		(void)printf("configuration ok\n");
 	config_fini(&c);

@@ -762,6 +762,7 @@ report_ready(const struct server *s)
 int
 server_run(struct server *s)
 {
+	s->running = true;
 	listeners_start(s);
 	report_ready(s);
 	beat_start(&s->beat, s);
@@ -783,7 +784,10 @@ server_fini(struct server *s)
 	monitor_fini(&s->monitor);
 	watches_fini(&s->watches);
 	outputs_free(s->outputs);
-	store_close(s->store);
+	if (s->running)
+		store_close(s->store);
+	else
+		store_undo(s->store);
 	if (s->frame_fd != -1)
 		(void)close(s->frame_fd);
 	zones_free(s->zones);

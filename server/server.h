@@ -56,6 +56,7 @@ struct server {
 	struct monitor monitor;
 	struct watches watches;
 	int64_t started_mono_ns;
+	bool running; /* it has started */
 	bool draining;
 	bool drained; /* all runs have ended; the last replies go out */
 	bool warned_of_limits;

@@ -56,13 +56,14 @@ take_one(int *fd, const char *path, int flags, struct err *e)
 {
 	*fd = os->open(path, O_RDWR | LOOK_FLAGS | flags, 0600);
 	if (*fd == -1)
-		return err_sys(e, ERR_STORAGE, "open %s", path);
+		return err_sys(e, ERR_STORAGE, "open %s", path); /* errno */
 	if (log_lock_fd(*fd, path, e) == 0) {
 		if (log_has_name(*fd, path, true))
 			return 0;
 		(void)err_set(e, ERR_CONFLICT, "%s is being replaced", path);
 	}
 	close_lock(fd);
+	errno = EWOULDBLOCK;
 	return -1;
 }
 
@@ -86,8 +87,13 @@ take_log(int *fd, const char *path, struct err *e)
 static int
 take_both(struct log_lock *l, const char *path, const char *name, struct err *e)
 {
-	if (take_one(&l->name_fd, name, O_CREAT, e) == -1)
-		return -1;
+	if (take_one(&l->name_fd, name, 0, e) == -1) {
+		if (errno != ENOENT)
+			return -1;
+		if (take_one(&l->name_fd, name, O_CREAT, e) == -1)
+			return -1;
+		l->made_name = true;
+	}
 	if (take_log(&l->log_fd, path, e) == 0)
 		return 0;
 	close_lock(&l->name_fd);
@@ -100,7 +106,7 @@ log_lock_take(struct log_lock *l, const char *path, struct err *e)
 	static const struct timespec pause = { .tv_nsec = WAIT_NS };
 	char name[PATH_MAX];
 
-	l->name_fd = l->log_fd = -1;
+	*l = (struct log_lock){ -1, -1, false };
 	if (snprintf(name, sizeof(name), "%s.lock", path) >= (int)sizeof(name))
 		return err_set(e, ERR_STORAGE, "path too long: %s", path);
 	for (int i = 0; i < WAIT_TRIES; i++) {
@@ -118,4 +124,16 @@ log_lock_drop(struct log_lock *l)
 {
 	close_lock(&l->name_fd);
 	close_lock(&l->log_fd);
+}
+
+void
+log_lock_undo(struct log_lock *l, const char *path)
+{
+	char name[PATH_MAX];
+
+	/* Whoever has it open and waits looks at the name when he gets it. */
+	if (l->made_name && l->name_fd != -1 &&
+	    snprintf(name, sizeof(name), "%s.lock", path) < (int)sizeof(name))
+		(void)os->unlink(name); /* it is empty, and does no harm */
+	log_lock_drop(l);
 }

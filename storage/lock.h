@@ -13,7 +13,8 @@
 
 struct log_lock {
 	int name_fd;
-	int log_fd; /* -1: there was no log */
+	int log_fd;	/* -1: there was no log */
+	bool made_name; /* there was no `<path>.lock` */
 };
 
 /*
@@ -23,6 +24,8 @@ struct log_lock {
  */
 int log_lock_take(struct log_lock *l, const char *path, struct err *e);
 void log_lock_drop(struct log_lock *l);
+/* As log_lock_drop; a file that was made for it is removed. */
+void log_lock_undo(struct log_lock *l, const char *path);
 
 /* Lock an open file without waiting: 0, or -1 as above; path names it in the
  * error. */

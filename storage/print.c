@@ -221,7 +221,8 @@ void
 print_job(struct buf *out, const struct print *p, const struct record_set *s,
     enum job_status status)
 {
-	put_set(out, p, 0, s, status);
+	if (p->ended || status == JOB_PLANNED || status == JOB_TRIGGERED)
+		put_set(out, p, 0, s, status);
 }
 
 /* A record that holds a name and nothing else behind `skip` bytes. */

@@ -41,7 +41,7 @@ void print_removal(struct buf *out, const struct print *p,
 bool print_entry(struct buf *out, const struct print *p,
     const struct image_entry *entry);
 
-/* A job or rule as it stands. */
+/* A job, unless it has ended and that is not wanted, or rule as it stands. */
 void print_job(struct buf *out, const struct print *p,
     const struct record_set *s, enum job_status status);
 bool print_rule(struct buf *out, const struct print *p, struct slice payload);

@@ -528,6 +528,8 @@ recover(const char *path, bool sync, const struct recover_target *target,
 			*fault = STORE_DAMAGED;
 		return -1;
 	}
+	out->made_log = found.next == RECOVER_BEGIN && !found.has_id &&
+	    out->discarded.msg[0] == '\0';
 	if (found.next == RECOVER_BEGIN || found.next == RECOVER_ADOPT)
 		return recover_begin(path, sync, &found, w, e);
 	if (found.next == RECOVER_SWITCH) {

@@ -114,6 +114,7 @@ open_log(struct store *s, struct store_recovery *recovery,
 	}
 	recovery->duration_ns = os->mono_ns() - began;
 	s->has_log = true;
+	s->made_log = recovery->made_log;
 	s->unfolded = recovery->unfolded;
 	if (s->last_execution_id < recovery->last_execution_id)
 		s->last_execution_id = recovery->last_execution_id;
@@ -137,7 +138,7 @@ store_open(const struct store_options *o, struct store_recovery *recovery,
 		return NULL;
 	}
 	s->options = *o;
-	s->lock = (struct log_lock){ -1, -1 };
+	s->lock = (struct log_lock){ -1, -1, false };
 	rules_init(&s->rules, &s->jobs.arena);
 	entries_init(&s->entries, &s->jobs.arena);
 	if (o->path != NULL && open_log(s, recovery, fault, e) == -1)
@@ -150,7 +151,7 @@ store_open(const struct store_options *o, struct store_recovery *recovery,
 		(void)store_compress(s, e);
 	return s;
 fail:
-	store_close(s);
+	store_undo(s);
 	return NULL;
 }
 
@@ -184,8 +185,8 @@ drop_batch(const struct batch *b)
 	}
 }
 
-void
-store_close(struct store *s)
+static void
+close_store(struct store *s, bool undo)
 {
 	if (s == NULL)
 		return;
@@ -193,12 +194,29 @@ store_close(struct store *s)
 	commit_stop(s->commit, drop_batch);
 	if (s->has_log)
 		wal_close(&s->wal);
-	log_lock_drop(&s->lock);
+	if (undo && s->made_log)
+		(void)os->unlink(s->path); /* nobody was told of it */
+	if (undo)
+		log_lock_undo(&s->lock, s->path);
+	else
+		log_lock_drop(&s->lock);
 	entries_fini(&s->entries);
 	rules_fini(&s->rules);
 	jobs_fini(&s->jobs);
 	free(s->path);
 	free(s);
+}
+
+void
+store_close(struct store *s)
+{
+	close_store(s, false);
+}
+
+void
+store_undo(struct store *s)
+{
+	close_store(s, true);
 }
 
 void

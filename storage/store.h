@@ -30,6 +30,7 @@ enum store_fault { STORE_FAILED, STORE_DAMAGED, STORE_LOCKED };
 
 struct store_recovery {
 	uint64_t records; /* and entries of the image */
+	bool made_log;	  /* nothing was there before */
 	bool unfolded;	  /* an earlier segment waits to be compressed */
 	uint64_t last_execution_id; /* that the image tells of */
 	int64_t duration_ns;
@@ -93,6 +94,9 @@ struct store *store_open(const struct store_options *o,
 /* Waits for the batch being written, leaves the log clean, frees all.
  * Changes still waiting are dropped without a word. */
 void store_close(struct store *s);
+/* As store_close, when the start fails after all: the files that it made where
+ * none were are gone again. */
+void store_undo(struct store *s);
 
 void store_set_hooks(struct store *s, const struct store_hooks *hooks);
 struct jobs *store_jobs(struct store *s);

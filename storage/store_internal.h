@@ -32,6 +32,7 @@ struct store {
 	struct commit *commit;
 	struct wal wal;
 	bool has_log;
+	bool made_log; /* at this start, where nothing was */
 	char *path; /* owned */
 	struct store_options options;
 	struct log_lock lock;

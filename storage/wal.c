@@ -113,8 +113,18 @@ wal_replace(struct wal *w, const char *path, const char *aside,
 		return -1;
 	if ((w->fd = create_file(temporary, h, e)) == -1)
 		goto free_path;
-	if ((aside != NULL && os->rename(path, aside) == -1) ||
-	    os->rename(temporary, path) == -1 || os_sync_folder(path) == -1) {
+	if (aside != NULL && os->rename(path, aside) == -1) {
+		(void)err_sys(e, ERR_STORAGE, "rename %s", path);
+		(void)os->unlink(temporary);
+		goto close_fd;
+	}
+	if (os->rename(temporary, path) == -1) {
+		(void)err_sys(e, ERR_STORAGE, "create %s", path);
+		if (aside == NULL) /* or recovery gives it its name */
+			(void)os->unlink(temporary);
+		goto close_fd;
+	}
+	if (os_sync_folder(path) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "create %s", path);
 		goto close_fd;
 	}

@@ -1,7 +1,4 @@
 /* `tickd dump` and `tickd check` on the files of a real server. */
-#include <sys/wait.h>
-
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,130 +15,10 @@
 #include "daemon.h"
 #include "prng.h"
 #include "record.h"
+#include "tool.h"
 #include "wire.h"
 
 #define T_2100 "4102444800000000000"
-#define ARGS_MAX 12
-
-/* A run of the program, with its output in files of the server's folder. */
-struct tool {
-	pid_t pid;
-	int status; /* exit */
-	char *out, *err;
-};
-
-static char *
-read_text(const char *path, size_t *n)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	off_t len = lseek(fd, 0, SEEK_END);
-	char *text = malloc((size_t)len + 1);
-
-	assert_int_not_equal(fd, -1);
-	assert_non_null(text);
-	assert_int_equal(pread(fd, text, (size_t)len, 0), len);
-	text[len] = '\0';
-	if (n != NULL)
-		*n = (size_t)len;
-	(void)close(fd);
-	return text;
-}
-
-static void
-write_bytes(const char *path, const void *bytes, size_t n)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_int_equal(write(fd, bytes, n), n);
-	(void)close(fd);
-}
-
-/* The child's side: output to files, then the program. */
-static void
-become(const struct daemon *d, const char *program, char **argv)
-{
-	int out, err;
-
-	if (chdir(d->dir) == -1)
-		_exit(126);
-	out = open("out", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
-	err = open("err", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
-	if (dup2(out, STDOUT_FILENO) == -1 || dup2(err, STDERR_FILENO) == -1)
-		_exit(126);
-	execv(program, argv);
-	_exit(127);
-}
-
-/* Start `tickd <words>`, the words separated by spaces. */
-static void
-tool_start(struct tool *t, const struct daemon *d, const char *words)
-{
-	const char *path = getenv("TICKD");
-	char *program = realpath(path == NULL ? "build/tickd" : path, NULL);
-	char *copy = strdup(words), *save = NULL;
-	char *argv[ARGS_MAX + 2] = { program };
-	size_t n = 1;
-
-	assert_non_null(program);
-	assert_non_null(copy);
-	memset(t, 0, sizeof(*t));
-	for (char *w = strtok_r(copy, " ", &save); w != NULL && n < ARGS_MAX;
-	     w = strtok_r(NULL, " ", &save))
-		argv[n++] = w;
-	t->pid = fork();
-	assert_int_not_equal(t->pid, -1);
-	if (t->pid == 0)
-		become(d, program, argv);
-	free(copy);
-	free(program);
-}
-
-static void
-tool_end(struct tool *t, const struct daemon *d)
-{
-	int status;
-
-	assert_int_equal(waitpid(t->pid, &status, 0), t->pid);
-	assert_true(WIFEXITED(status));
-	t->status = WEXITSTATUS(status);
-	t->out = read_text(daemon_path(d, "out"), NULL);
-	t->err = read_text(daemon_path(d, "err"), NULL);
-}
-
-static void
-tool_run(struct tool *t, const struct daemon *d, const char *words)
-{
-	tool_start(t, d, words);
-	tool_end(t, d);
-}
-
-static void
-tool_free(struct tool *t)
-{
-	free(t->out);
-	free(t->err);
-}
-
-static void
-expect_in(const char *text, const char *part)
-{
-	if (strstr(text, part) == NULL)
-		fail_msg("no `%s` in:\n%s", part, text);
-}
-
-/* Exit status and the whole output. */
-static void
-expect_run(const struct daemon *d, const char *words, int status,
-    const char *out)
-{
-	struct tool t;
-
-	tool_run(&t, d, words);
-	if (t.status != status)
-		fail_msg("%s: exit %d\n%s", words, t.status, t.err);
-	assert_string_equal(t.out, out);
-	tool_free(&t);
-}
 
 static void
 test_usage(void **state)
@@ -157,7 +34,7 @@ test_usage(void **state)
 		if (t.status != 2)
 			fail_msg("%s: exit %d", wrong[i], t.status);
 		assert_string_equal(t.out, "");
-		expect_in(t.err, "usage: tickd ");
+		tool_expect_in(t.err, "usage: tickd ");
 		tool_free(&t);
 	}
 }
@@ -169,11 +46,11 @@ test_missing(void **state)
 
 	tool_run(&t, *state, "dump nothing");
 	assert_int_equal(t.status, 1);
-	expect_in(t.err, "tickd dump: nothing: open: No such file");
+	tool_expect_in(t.err, "tickd dump: nothing: open: No such file");
 	tool_free(&t);
 	tool_run(&t, *state, "check nothing");
 	assert_int_equal(t.status, 1);
-	expect_in(t.err, "tickd check: nothing: open: No such file");
+	tool_expect_in(t.err, "tickd check: nothing: open: No such file");
 	tool_free(&t);
 }
 
@@ -212,21 +89,21 @@ test_dump(void **state)
 
 	wire_start(&w, d);
 	wire_play(&w, writes);
-	expect_run(d, "dump logfile", 0, compact);
-	expect_run(d, "dump --compact logfile", 0, compact);
+	tool_expect(d, "dump logfile", 0, compact);
+	tool_expect(d, "dump --compact logfile", 0, compact);
 	wire_ask(&w, "1 COMPRESS", "1 OK");
 	wire_until(&w, "1 SET c " T_2100, "1 OK");
 	while (strcmp(wire_row(&w, "1 STAT", "compression"), "success") != 0)
 		(void)usleep(1000);
 	wire_stop(&w, d);
-	expect_run(d, "dump logfile", 0, compressed);
-	expect_run(d, "dump logfile.base", 0, compressed);
-	expect_run(d, "dump logfile.old logfile.base logfile", 0, compressed);
-	expect_run(d, "dump --compact logfile", 0, compressed);
+	tool_expect(d, "dump logfile", 0, compressed);
+	tool_expect(d, "dump logfile.base", 0, compressed);
+	tool_expect(d, "dump logfile.old logfile.base logfile", 0, compressed);
+	tool_expect(d, "dump --compact logfile", 0, compressed);
 	assert_int_equal(rename(daemon_path(d, "logfile.base"),
 			     daemon_path(d, "other.base")),
 	    0);
-	expect_run(d, "dump other.base", 0, compact);
+	tool_expect(d, "dump other.base", 0, compact);
 }
 
 /* What a dump prints sets up a server that holds the same. */
@@ -250,8 +127,8 @@ test_dump_again(void **state)
 		wire_expect(&w, "7 OK");
 	}
 	wire_stop(&w, &second);
-	expect_run(&second, "dump logfile", 0, compact);
-	expect_run(&second, "dump --compact logfile", 0, compact);
+	tool_expect(&second, "dump logfile", 0, compact);
+	tool_expect(&second, "dump --compact logfile", 0, compact);
 	daemon_fini(&second);
 	tool_free(&t);
 }
@@ -292,7 +169,7 @@ test_settings_again(void **state)
 		wire_expect(&w, "7 OK");
 	}
 	wire_stop(&w, &second);
-	expect_run(&second, "dump --compact logfile", 0, first.out);
+	tool_expect(&second, "dump --compact logfile", 0, first.out);
 	daemon_fini(&second);
 	tool_free(&first);
 	free(lines);
@@ -368,7 +245,7 @@ static void
 await_out(const struct daemon *d, const char *text)
 {
 	for (int i = 0; i < DEADLINE_MS / 10; i++) {
-		char *out = read_text(daemon_path(d, "out"), NULL);
+		char *out = tool_read(daemon_path(d, "out"), NULL);
 		bool same = strcmp(out, text) == 0;
 
 		free(out);
@@ -427,7 +304,7 @@ test_output_closed(void **state)
 	    path == NULL ? "build/tickd" : path, daemon_path(d, "logfile"),
 	    daemon_path(d, "status"));
 	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): fixed */
-	text = read_text(daemon_path(d, "status"), NULL);
+	text = tool_read(daemon_path(d, "status"), NULL);
 	assert_string_equal(text, "0\n");
 	free(text);
 }
@@ -443,12 +320,12 @@ test_check_in_use(void **state)
 	wire_play(&w, writes);
 	tool_run(&t, d, "check logfile");
 	assert_int_equal(t.status, 0);
-	expect_in(t.out, "7 records, 1 to 7");
-	expect_in(t.out, "logfile: ok\n");
+	tool_expect_in(t.out, "7 records, 1 to 7");
+	tool_expect_in(t.out, "logfile: ok\n");
 	tool_free(&t);
 	tool_run(&t, d, "check --repair logfile");
 	assert_int_equal(t.status, 4);
-	expect_in(t.err, "a server uses it");
+	tool_expect_in(t.err, "a server uses it");
 	tool_free(&t);
 	wire_stop(&w, d);
 }
@@ -506,10 +383,10 @@ mend_one(struct daemon *d, size_t damage_at, unsigned before)
 	if (damage_at >= LOG_HEADER_LEN) {
 		(void)snprintf(place, sizeof(place), "damaged at offset %zu",
 		    damage_at);
-		expect_in(daemon_log(d), place);
-		expect_in(t.out, place);
+		tool_expect_in(daemon_log(d), place);
+		tool_expect_in(t.out, place);
 	} else {
-		expect_in(t.out, "damaged header: one bit is wrong");
+		tool_expect_in(t.out, "damaged header: one bit is wrong");
 	}
 	tool_free(&t);
 	tool_run(&t, d, "check --repair logfile");
@@ -535,7 +412,7 @@ test_bit_flips(void **state)
 		wire_expect(&w, "1 OK");
 	}
 	wire_stop(&w, d);
-	log = read_text(daemon_path(d, "logfile"), &n);
+	log = tool_read(daemon_path(d, "logfile"), &n);
 	assert_int_equal(find_ends(log, n, ends), JOBS);
 	for (unsigned i = 0; i < FLIPS; i++) {
 		/* The header now and then; it is small. */
@@ -552,7 +429,7 @@ test_bit_flips(void **state)
 			at = before == 0 ? LOG_HEADER_LEN : ends[before - 1];
 		}
 		log[bit / 8] = (char)(log[bit / 8] ^ 1 << bit % 8);
-		write_bytes(daemon_path(d, "logfile"), log, n);
+		tool_write(daemon_path(d, "logfile"), log, n);
 		log[bit / 8] = (char)(log[bit / 8] ^ 1 << bit % 8);
 		mend_one(d, at, before);
 	}
@@ -580,18 +457,18 @@ test_image_hole(void **state)
 	while (strcmp(wire_row(&w, "1 STAT", "compression"), "success") != 0)
 		(void)usleep(1000);
 	wire_stop(&w, d);
-	image = read_text(daemon_path(d, "logfile.base"), &n);
+	image = tool_read(daemon_path(d, "logfile.base"), &n);
 	at = n / 2;
 	image[at] ^= 1;
-	write_bytes(daemon_path(d, "logfile.base"), image, n);
+	tool_write(daemon_path(d, "logfile.base"), image, n);
 	free(image);
 
 	assert_int_equal(daemon_start_refused(d), 3);
-	expect_in(daemon_log(d), "logfile.base");
+	tool_expect_in(daemon_log(d), "logfile.base");
 	tool_run(&t, d, "check --repair logfile.base logfile");
 	assert_int_equal(t.status, 0);
-	expect_in(t.out, "checksum does not match; ");
-	expect_in(t.out, " entries lost, behind job.");
+	tool_expect_in(t.out, "checksum does not match; ");
+	tool_expect_in(t.out, " entries lost, behind job.");
 	tool_free(&t);
 	wire_start(&w, d);
 	left = wire_row_u64(&w, "1 STAT", "jobs_total");

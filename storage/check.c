@@ -469,15 +469,16 @@ keep_behind(struct subject *s, struct err *e)
 
 /* Put what is left in the place of the damaged file. */
 static enum check_result
-mend(struct subject *s, struct err *e)
+mend(struct subject *s, bool any_name, struct err *e)
 {
+	char damaged[PATH_MAX];
 	int rc;
 
-	if (repair_name_is_free(s->path, e) == -1 ||
+	if (repair_name(damaged, s->path, any_name, e) == -1 ||
 	    (s->keeps_behind && !s->misplaced && keep_behind(s, e) == -1))
 		return CHECK_DAMAGED;
-	rc = s->misplaced ? repair_set_aside(s->path, e)
-			  : repair(s->path, &s->header, s->end, e);
+	rc = s->misplaced ? repair_rename(s->path, damaged, e)
+			  : repair(s->path, &s->header, s->end, damaged, e);
 	if (rc == -1)
 		return CHECK_DAMAGED;
 	line(s);
@@ -491,7 +492,7 @@ mend(struct subject *s, struct err *e)
 		    "the next record is %llu; ",
 		    (long long)s->end, (long long)(s->size - s->end),
 		    (unsigned long long)s->next_seq);
-	buf_addf(s->out, "the damaged file is %s.damaged\n", s->path);
+	buf_addf(s->out, "the damaged file is %s\n", damaged);
 	return CHECK_MENDED;
 }
 
@@ -532,7 +533,7 @@ check_and_mend(struct check *c, struct subject *s, struct err *e)
 	remember(c, s);
 	e->msg[0] = '\0';
 	if (s->damaged)
-		return c->repair ? mend(s, e) : CHECK_DAMAGED;
+		return c->repair ? mend(s, c->any_name, e) : CHECK_DAMAGED;
 	if (!c->no_verdict) {
 		line(s);
 		buf_add_str(s->out, "ok\n");

@@ -26,6 +26,7 @@ enum check_result {
 struct check {
 	bool repair;
 	bool locked;	 /* the log is, by the caller */
+	bool any_name;	 /* `.damaged` may get a number behind it */
 	bool no_verdict; /* of a file that is fine do not say so */
 	uint64_t limit; /* of a segment: the first record superseded; 0: none */
 	unsigned char log_id[LOG_ID_LEN];

@@ -26,8 +26,8 @@ struct log_check {
 	struct buf *out;
 	char part[PART_ACTIVE + 1][PATH_MAX];
 	struct recover_found found;
-	struct err why;		      /* of the verdict */
-	bool mended[PART_ACTIVE + 1]; /* the damaged one has its other name */
+	struct err why;	  /* of the verdict */
+	unsigned n_aside; /* files that got another name */
 };
 
 static int
@@ -121,29 +121,15 @@ static int
 set_aside(struct log_check *c, struct err *e)
 {
 	const char *path = c->part[c->found.part];
+	char aside[PATH_MAX];
 
-	if (repair_set_aside(path, e) == -1)
+	if (repair_name(aside, path, c->n_aside > 0, e) == -1 ||
+	    repair_rename(path, aside, e) == -1)
 		return -1;
-	buf_addf(c->out, "%s: set aside, it is %s.damaged now\n", path, path);
-	if (c->found.wrong != RECOVER_USELESS) {
-		char aside[PATH_MAX];
-
-		if (snprintf(aside, sizeof(aside), "%s.damaged", path) <
-		    PATH_MAX)
-			check_put_takeover(c->out, path, aside);
-	}
-	return 0;
-}
-
-/* What is left of it: its damaged original is aside already. */
-static int
-drop_rest(struct log_check *c, struct err *e)
-{
-	const char *path = c->part[c->found.part];
-
-	if (repair_remove(path, e) == -1)
-		return -1;
-	buf_addf(c->out, "%s: removed, %s.damaged has it all\n", path, path);
+	c->n_aside++;
+	buf_addf(c->out, "%s: set aside, it is %s now\n", path, aside);
+	if (c->found.wrong != RECOVER_USELESS)
+		check_put_takeover(c->out, path, aside);
 	return 0;
 }
 
@@ -238,6 +224,7 @@ mend_damage(struct log_check *c, struct err *e)
 	enum log_part part = c->found.part;
 	struct check one = { .repair = true,
 		.locked = true,
+		.any_name = c->n_aside > 0,
 		.limit = part == PART_OLD ? c->found.old_limit : 0 };
 	enum check_result result = check_file(&one, c->part[part], c->out, e);
 
@@ -245,7 +232,7 @@ mend_damage(struct log_check *c, struct err *e)
 		return err_set(e, ERR_STORAGE, "%s", c->why.msg);
 	if (result != CHECK_MENDED)
 		return -1;
-	c->mended[part] = true;
+	c->n_aside++;
 	return 0;
 }
 
@@ -264,12 +251,7 @@ mend(struct log_check *c, struct err *e)
 		return mend_begin(c, e);
 	if ((rc = mend_names(c, e)) != 0)
 		return rc == 1 ? 0 : -1;
-	if (c->mended[c->found.part])
-		return drop_rest(c, e);
-	if (set_aside(c, e) == -1)
-		return -1;
-	c->mended[c->found.part] = true;
-	return 0;
+	return set_aside(c, e);
 }
 
 static enum check_result

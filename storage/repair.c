@@ -68,13 +68,52 @@ look_at(const char *path, struct stat *st)
 	return 1;
 }
 
-/* `<path>.damaged`, which must be free. */
+/* The n-th name for what is kept of a file. Whether it is taken, or -1. */
 static int
-damaged_name(char out[PATH_MAX], const char *path, struct err *e)
+try_name(char out[PATH_MAX], const char *path, const char *suffix, unsigned n,
+    struct err *e)
+{
+	char numbered[32];
+	struct stat ignored;
+
+	(void)snprintf(numbered, sizeof(numbered), n > 1 ? "%s.%u" : "%s",
+	    suffix, n);
+	if (name_with(out, path, (int)strlen(path), numbered, e) == -1)
+		return -1;
+	return look_at(out, &ignored);
+}
+
+/* A name that is free; those of earlier repairs stay. There may be many. */
+static int
+free_name(char out[PATH_MAX], const char *path, const char *suffix,
+    struct err *e)
+{
+	unsigned taken = 0, n = 1;
+	int rc;
+
+	while ((rc = try_name(out, path, suffix, n, e)) == 1) {
+		taken = n;
+		n *= 2;
+	}
+	while (rc != -1 && n - taken > 1) {
+		unsigned middle = taken + (n - taken) / 2;
+
+		if ((rc = try_name(out, path, suffix, middle, e)) == 1)
+			taken = middle;
+		else
+			n = middle;
+	}
+	return rc == -1 || try_name(out, path, suffix, n, e) == -1 ? -1 : 0;
+}
+
+int
+repair_name(char out[PATH_MAX], const char *path, bool any, struct err *e)
 {
 	struct stat mine, other;
 	int rc;
 
+	if (any)
+		return free_name(out, path, ".damaged", e);
 	if (name_with(out, path, (int)strlen(path), ".damaged", e) == -1)
 		return -1;
 	if ((rc = look_at(out, &other)) == 0)
@@ -85,14 +124,6 @@ damaged_name(char out[PATH_MAX], const char *path, struct err *e)
 	    os->unlink(out) == 0)
 		return 0;
 	return err_set(e, ERR_EXISTS, "%s exists: move it away first", out);
-}
-
-int
-repair_name_is_free(const char *path, struct err *e)
-{
-	char out[PATH_MAX];
-
-	return damaged_name(out, path, e);
 }
 
 /* The file at `temporary`, durable already, takes the name. */
@@ -211,39 +242,18 @@ close_in:
 }
 
 int
-repair(const char *path, const struct header *h, off_t end, struct err *e)
+repair(const char *path, const struct header *h, off_t end, const char *damaged,
+    struct err *e)
 {
-	char temporary[PATH_MAX], damaged[PATH_MAX];
+	char temporary[PATH_MAX];
 	int rc;
 
-	if (damaged_name(damaged, path, e) == -1 ||
-	    name_with(temporary, path, (int)strlen(path), ".repaired.tmp", e) ==
-		-1)
+	if (name_with(temporary, path, (int)strlen(path), ".repaired.tmp", e) ==
+	    -1)
 		return -1;
 	rc = h->kind == HEADER_IMAGE ? write_image(path, temporary, h, e)
 				     : write_log(path, temporary, h, end, e);
 	return rc == 0 ? take_place(path, temporary, damaged, e) : -1;
-}
-
-int
-repair_set_aside(const char *path, struct err *e)
-{
-	char damaged[PATH_MAX];
-
-	if (damaged_name(damaged, path, e) == -1)
-		return -1;
-	if (os->rename(path, damaged) == -1 || os_sync_folder(path) == -1)
-		return err_sys(e, ERR_STORAGE, "rename %s to %s", path,
-		    damaged);
-	return 0;
-}
-
-int
-repair_remove(const char *path, struct err *e)
-{
-	if (os->unlink(path) == -1 || os_sync_folder(path) == -1)
-		return err_sys(e, ERR_STORAGE, "remove %s", path);
-	return 0;
 }
 
 int
@@ -260,7 +270,7 @@ repair_exchange(const char *a, const char *b, struct err *e)
 	char spare[PATH_MAX];
 
 	/* A name that nobody removes, should this be cut off. */
-	if (damaged_name(spare, a, e) == -1)
+	if (free_name(spare, a, ".damaged", e) == -1)
 		return -1;
 	if (os->link(a, spare) == -1)
 		return err_sys(e, ERR_STORAGE, "link %s to %s", a, spare);
@@ -354,42 +364,6 @@ behind_fill(struct behind *b, struct scan *s, uint64_t limit, uint64_t *n,
 	return rc;
 }
 
-/* The n-th name for it; whether it is taken, or -1. */
-static int
-try_behind(char out[PATH_MAX], const char *path, unsigned n, struct err *e)
-{
-	char suffix[32] = ".behind";
-	struct stat ignored;
-
-	if (n > 1)
-		(void)snprintf(suffix, sizeof(suffix), ".behind.%u", n);
-	if (name_with(out, path, (int)strlen(path), suffix, e) == -1)
-		return -1;
-	return look_at(out, &ignored);
-}
-
-/* The first name that is free; those of earlier repairs stay. */
-static int
-behind_name(char out[PATH_MAX], const char *path, struct err *e)
-{
-	unsigned taken = 0, free_one = 1;
-	int rc;
-
-	while ((rc = try_behind(out, path, free_one, e)) == 1) {
-		taken = free_one;
-		free_one *= 2;
-	}
-	while (rc != -1 && free_one - taken > 1) {
-		unsigned n = taken + (free_one - taken) / 2;
-
-		if ((rc = try_behind(out, path, n, e)) == 1)
-			taken = n;
-		else
-			free_one = n;
-	}
-	return rc == -1 || try_behind(out, path, free_one, e) == -1 ? -1 : 0;
-}
-
 int
 repair_keep_behind(const char *path, const struct header *h, off_t end,
     uint64_t next_seq, uint64_t limit, char behind[PATH_MAX], uint64_t *n,
@@ -400,7 +374,7 @@ repair_keep_behind(const char *path, const struct header *h, off_t end,
 	int rc;
 
 	*n = 0;
-	if (behind_name(behind, path, e) == -1)
+	if (free_name(behind, path, ".behind", e) == -1)
 		return -1;
 	if (scan_open_as(&s, path, &h->log, e) != 0)
 		return -1;

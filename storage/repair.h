@@ -14,19 +14,16 @@
  * dropped. 0; or -1 with ERR_CONFLICT (a server uses it) or ERR_STORAGE. */
 int repair_lock(struct log_lock *lock, const char *path, struct err *e);
 
+/* The name for a file that is damaged: `<path>.damaged`, which must be free;
+ * or, if any will do, the next such one that is. 0, or -1 with ERR_EXISTS. */
+int repair_name(char damaged[PATH_MAX], const char *path, bool any,
+    struct err *e);
+
 /* What is left of the file takes its place, under the header as it is in *h:
  * of a log the bytes up to `end`, of an image every entry that can be read.
- * 0 or -1. */
-int repair(const char *path, const struct header *h, off_t end, struct err *e);
-
-/* Nothing of it can be kept: it only gets its other name. */
-int repair_set_aside(const char *path, struct err *e);
-
-/* It goes, for its original has the other name. */
-int repair_remove(const char *path, struct err *e);
-
-/* Whether `<path>.damaged` is to be had: 0, or -1 with ERR_EXISTS. */
-int repair_name_is_free(const char *path, struct err *e);
+ * The file itself gets the name `damaged`. 0 or -1. */
+int repair(const char *path, const struct header *h, off_t end,
+    const char *damaged, struct err *e);
 
 /*
  * The valid records of the segment from `end` on, where it awaited next_seq,

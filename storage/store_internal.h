@@ -33,7 +33,7 @@ struct store {
 	struct wal wal;
 	bool has_log;
 	bool made_log; /* at this start, where nothing was */
-	char *path; /* owned */
+	char *path;    /* owned */
 	struct store_options options;
 	struct log_lock lock;
 	size_t n_under_way;

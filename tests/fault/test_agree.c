@@ -24,6 +24,7 @@
 
 #define FORMS 8u
 #define PARTS 4u
+#define NAMES 4u /* that a file may have after a repair */
 #define FILE_MAX 65536u
 
 enum { BASE, OLD, ACTIVE, NEW };
@@ -383,16 +384,18 @@ has_bytes(const char *dir, const char *name, const struct content *c)
 static void
 expect_all_there(const char *dir)
 {
+	static const char *const suffix[NAMES] = { "", ".damaged", ".damaged.2",
+		".damaged.3" };
+
 	for (unsigned i = 0; i < NEW; i++) {
 		bool found = before[i].n <= LOG_HEADER_LEN;
 
-		for (unsigned k = 0; k < NEW && !found; k++) {
-			char aside[32];
+		for (unsigned k = 0; k < NEW * NAMES && !found; k++) {
+			char name[32];
 
-			(void)snprintf(aside, sizeof(aside), "%s.damaged",
-			    part_name[k]);
-			found = has_bytes(dir, part_name[k], &before[i]) ||
-			    has_bytes(dir, aside, &before[i]);
+			(void)snprintf(name, sizeof(name), "%s%s",
+			    part_name[k / NAMES], suffix[k % NAMES]);
+			found = has_bytes(dir, name, &before[i]);
 		}
 		if (before[i].there && !before[i].odd && !found)
 			fail_msg("%s\n%s is gone after the repair\n%s",

@@ -415,6 +415,19 @@ read_agent(struct request *r, struct err *e)
 	return 0;
 }
 
+/* Only here: a log may hold what was not looked at so closely. */
+static int
+keep_checked(struct rule_spec **spec, struct err *e)
+{
+	if (*spec == NULL)
+		return -1;
+	if (rule_spec_check_url(*spec, e) == 0)
+		return 0;
+	rule_spec_unref(*spec);
+	*spec = NULL;
+	return -1;
+}
+
 static int
 read_rule_set(struct request *r, struct err *e)
 {
@@ -426,7 +439,7 @@ read_rule_set(struct request *r, struct err *e)
 	    !token_is_prefix(s->pattern, "pattern", e))
 		return -1;
 	s->spec = rule_spec_parse(r->args + 2, r->n_args - 2, e);
-	return s->spec == NULL ? -1 : 0;
+	return keep_checked(&s->spec, e);
 }
 
 static int
@@ -538,7 +551,7 @@ read_integration_set(struct request *r, struct err *e)
 	if (!token_is_identifier(s->integration, "integration", e))
 		return -1;
 	s->probe = rule_spec_parse_probe(r->args + 1, r->n_args - 1, e);
-	return s->probe == NULL ? -1 : 0;
+	return keep_checked(&s->probe, e);
 }
 
 static int

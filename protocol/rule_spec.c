@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "rule_option.h"
 #include "token.h"
@@ -83,8 +84,7 @@ check_url(struct slice arg, const char *scheme, const char *tls_scheme,
 
 	if (url_split(arg, &u, e) == -1)
 		return -1;
-	if (!slice_eq(u.scheme, slice_str(scheme)) &&
-	    !slice_eq(u.scheme, slice_str(tls_scheme))) {
+	if (!url_has_scheme(&u, scheme) && !url_has_scheme(&u, tls_scheme)) {
 		return err_quote(e, ERR_INVALID, u.scheme,
 		    "the url must be %s:// or %s://, not", scheme, tls_scheme);
 	}
@@ -377,6 +377,100 @@ rule_spec_parse_probe(const struct slice *words, size_t n, struct err *e)
 		return NULL;
 	}
 	return spec_new((enum runner)probe, words + 1, n - 1, e);
+}
+
+/* --- the parts of a URL that its runner takes --- */
+
+#define VHOST_MAX 255u
+
+static int
+hex_value(char c)
+{
+	const char *digits = "0123456789abcdef", *at;
+
+	at = memchr(digits, c >= 'A' && c <= 'F' ? c | 0x20 : c, 16);
+	return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* Length of what is percent-encoded in s, or -1 when it is not; no NUL. */
+static ssize_t
+decoded_len(struct slice s)
+{
+	ssize_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++, n++) {
+		if (s.ptr[i] != '%')
+			continue;
+		if (s.len - i < 3 || hex_value(s.ptr[i + 1]) == -1 ||
+		    hex_value(s.ptr[i + 2]) == -1 ||
+		    hex_value(s.ptr[i + 1]) + hex_value(s.ptr[i + 2]) == 0)
+			return -1;
+		i += 2;
+	}
+	return n;
+}
+
+static int
+refuse_part(const char *runner, const char *part, struct err *e)
+{
+	return err_set(e, ERR_INVALID, "the url of %s takes no %s", runner,
+	    part);
+}
+
+static int
+check_database(struct slice path, struct err *e)
+{
+	uint64_t n;
+
+	if (path.len > 1 &&
+	    token_u64(slice_of(path.ptr + 1, path.len - 1), INT32_MAX, &n) ==
+		-1)
+		return err_set(e, ERR_INVALID,
+		    "the path of a redis url must be /<database>, a number");
+	return 0;
+}
+
+static int
+check_vhost(struct slice path, struct err *e)
+{
+	ssize_t n = decoded_len(path);
+
+	if (n == -1)
+		return err_set(e, ERR_INVALID,
+		    "the path of the url is not percent-encoded as it should");
+	if (n > (ssize_t)VHOST_MAX + 1)
+		return err_set(e, ERR_INVALID,
+		    "the virtual host in the url is over %u bytes", VHOST_MAX);
+	return 0;
+}
+
+/* No message quotes: any part may hold a piece of a password. */
+int
+rule_spec_check_url(const struct rule_spec *spec, struct err *e)
+{
+	const struct form *form = &forms[spec->runner];
+	bool http, redis;
+	struct url_rest rest;
+	struct url u;
+
+	if (form->url == NO_WORD)
+		return 0;
+	if (url_split(strings_get(&spec->args, (size_t)form->url), &u, e) == -1)
+		return -1;
+	http = spec->runner == RUNNER_HTTP || spec->runner == PROBE_HTTP;
+	redis = spec->runner == RUNNER_REDIS || spec->runner == PROBE_REDIS;
+	rest = url_split_rest(&u);
+	if (decoded_len(u.user_info) == -1)
+		return err_set(e, ERR_INVALID,
+		    "user and password in the url are not percent-encoded as "
+		    "they should");
+	if (rest.has_query && !http)
+		return refuse_part(form->word, "query (what follows ?)", e);
+	if (rest.has_fragment)
+		return refuse_part(form->word, "fragment (what follows #)", e);
+	if (http)
+		return 0;
+	return redis ? check_database(rest.path, e) : check_vhost(rest.path, e);
 }
 
 struct rule_spec *

@@ -88,6 +88,10 @@ struct rule_spec *rule_spec_parse(const struct slice *words, size_t n,
 struct rule_spec *rule_spec_parse_probe(const struct slice *words, size_t n,
     struct err *e);
 
+/* Whether its runner heeds each part of its URL, if it has one. 0, or -1 with
+ * ERR_INVALID naming the part, whose text is not shown. */
+int rule_spec_check_url(const struct rule_spec *spec, struct err *e);
+
 /* A copy with one reference, or NULL with ERR_LIMIT. */
 struct rule_spec *rule_spec_copy(const struct rule_spec *spec, struct err *e);
 struct rule_spec *rule_spec_ref(struct rule_spec *spec);

@@ -55,7 +55,9 @@ is_scheme(struct slice s)
 	size_t i;
 
 	for (i = 0; i < s.len; i++) {
-		if (s.ptr[i] < 'a' || s.ptr[i] > 'z')
+		char c = (char)(s.ptr[i] | 0x20);
+
+		if (c < 'a' || c > 'z')
 			return false;
 	}
 	return s.len != 0;
@@ -117,6 +119,28 @@ url_split(struct slice text, struct url *u, struct err *e)
 		return err_set(e, ERR_INVALID,
 		    "invalid host or port in the url");
 	return 0;
+}
+
+bool
+url_has_scheme(const struct url *u, const char *scheme)
+{
+	size_t i;
+
+	for (i = 0; i < u->scheme.len; i++) /* letters, see is_scheme */
+		if (scheme[i] != (char)(u->scheme.ptr[i] | 0x20))
+			return false;
+	return scheme[i] == '\0';
+}
+
+struct url_rest
+url_split_rest(const struct url *u)
+{
+	struct url_rest r = { .path = before_any(u->rest, "?#") };
+	struct slice left = after(u->rest, r.path.len);
+
+	r.has_query = left.len > 0 && left.ptr[0] == '?';
+	r.has_fragment = before_any(left, "#").len < left.len;
+	return r;
 }
 
 int
@@ -185,10 +209,10 @@ url_put_masked(struct buf *out, struct slice text)
 	}
 }
 
-static const struct {
+static const struct known_scheme {
 	const char *scheme;
 	uint16_t port;
-} default_ports[] = {
+} known_schemes[] = {
 	{ "http", 80 },
 	{ "https", 443 },
 	{ "redis", 6379 },
@@ -197,29 +221,30 @@ static const struct {
 	{ "amqps", 5671 },
 };
 
-/* 0: a scheme that has none. */
-static uint16_t
-default_port(struct slice scheme)
+/* NULL: none of them. */
+static const struct known_scheme *
+find_scheme(const struct url *u)
 {
-	size_t n = sizeof(default_ports) / sizeof(default_ports[0]);
+	size_t n = sizeof(known_schemes) / sizeof(known_schemes[0]);
 
 	for (size_t i = 0; i < n; i++)
-		if (slice_eq(scheme, slice_str(default_ports[i].scheme)))
-			return default_ports[i].port;
-	return 0;
+		if (url_has_scheme(u, known_schemes[i].scheme))
+			return &known_schemes[i];
+	return NULL;
 }
 
 void
 url_put_endpoint(struct buf *out, struct slice text)
 {
 	struct url u = { .host = slice_str("") };
+	const struct known_scheme *known;
 	struct err e;
 	bool v6;
 
-	if (url_split(text, &u, &e) == -1 || default_port(u.scheme) == 0)
+	if (url_split(text, &u, &e) == -1 || (known = find_scheme(&u)) == NULL)
 		return;
 	v6 = memchr(u.host.ptr, ':', u.host.len) != NULL;
-	buf_add_slice(out, u.scheme);
+	buf_add_str(out, known->scheme);
 	buf_add_str(out, v6 ? "://[" : "://");
 	for (size_t i = 0; i < u.host.len; i++) {
 		char c = u.host.ptr[i];
@@ -229,5 +254,5 @@ url_put_endpoint(struct buf *out, struct slice text)
 		buf_add_byte(out, c);
 	}
 	buf_add_str(out, v6 ? "]:" : ":");
-	buf_add_u64(out, u.port != 0 ? u.port : default_port(u.scheme));
+	buf_add_u64(out, u.port != 0 ? u.port : known->port);
 }

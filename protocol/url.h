@@ -2,6 +2,7 @@
 #ifndef PROTOCOL_URL_H
 #define PROTOCOL_URL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "buf.h"
@@ -10,17 +11,28 @@
 
 /* Slices point into the text that was split. */
 struct url {
-	struct slice scheme;
+	struct slice scheme;	/* in any case: see url_has_scheme */
 	struct slice user_info; /* without the '@'; empty: none */
 	struct slice host;	/* without the brackets of an IPv6 address */
 	uint16_t port;		/* 0: none given */
 	struct slice rest;	/* from the first '/', '?' or '#'; or empty */
 };
 
-/* Split and check: lower-case scheme, a host, a port in range, no space,
+/* Split and check: a scheme of letters, a host, a port in range, no space,
  * control byte or backslash anywhere. 0, or -1 with ERR_INVALID. The error
  * never shows user info. */
 int url_split(struct slice text, struct url *u, struct err *e);
+
+/* Whether it is this one, given in lower case. */
+bool url_has_scheme(const struct url *u, const char *scheme);
+
+/* What follows the host. */
+struct url_rest {
+	struct slice path; /* with its '/'; may be empty */
+	bool has_query, has_fragment;
+};
+
+struct url_rest url_split_rest(const struct url *u);
 
 /* The same of `host:port` alone, and both must be there. */
 int url_split_address(struct slice text, struct url *u, struct err *e);
@@ -31,7 +43,7 @@ int url_split_address(struct slice text, struct url *u, struct err *e);
 void url_put_masked(struct buf *out, struct slice text);
 
 /* Append `scheme://host:port`, what connections, breakers and integrations
- * are shared by: the host in lower case, the port given or the scheme's.
+ * are shared by: scheme and host in lower case, the port given or the scheme's.
  * Nothing for a text that url_split refuses or a scheme it does not know. */
 void url_put_endpoint(struct buf *out, struct slice text);
 

@@ -299,7 +299,7 @@ set_url(struct conn *c, struct slice text, const char **why)
 	if ((c->host = slice_dup(c->url.host)) == NULL ||
 	    login_parse(&c->login, c->url.user_info, why) == -1)
 		return -1;
-	tls = slice_eq(c->url.scheme, slice_str(ops->tls_scheme));
+	tls = url_has_scheme(&c->url, ops->tls_scheme);
 	if (tls && c->pool->tls == NULL &&
 	    (c->pool->tls = stream_tls_new()) == NULL)
 		return -1;
@@ -382,7 +382,9 @@ on_limit(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	(void)run_explain(call->x->run, "%s: %.64s port %u: %s within %g s",
 	    c->pool->ops->name, c->host, (unsigned)c->stream.port,
-	    call->sent ? "no answer" : "no connection",
+	    call->sent	   ? "no answer"
+		: c->ready ? "not ready for it"
+			   : "no connection",
 	    (double)c->pool->executor->network_limit_ns / 1e9);
 	give_up(call);
 	(void)settle(c);

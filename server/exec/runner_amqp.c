@@ -32,6 +32,10 @@
  *     channel: CLOSED --open, confirm.select--> OPENING --select-ok--> FREE
  *              FREE --publish--> BUSY --ack, nack--> FREE
  *              any --channel.close--> CLOSED
+ *
+ * A broker that stops the flow on one channel would only be fed through
+ * another: until it goes on, nothing is published over the connection. What
+ * it was sent before is whole by then.
  */
 #define FRAME_MAX 131072u
 #define FRAME_MIN 4096u /* what each side must take, tuned or not */
@@ -53,6 +57,7 @@ struct channel {
 	struct call *call; /* BUSY */
 	uint64_t tag;	   /* of the last message */
 	unsigned returned; /* why that came back; 0: it did not */
+	bool stopped;	   /* by channel.flow */
 };
 
 struct amqp {
@@ -64,6 +69,7 @@ struct amqp {
 	struct channel *channels; /* number 0 is not used */
 	unsigned n_channels, channels_max;
 	unsigned n_opening;
+	unsigned n_stopped; /* nothing is published while there is one */
 	ev_timer beat;
 	unsigned silent_beats;
 	char why[RUN_REASON_MAX];
@@ -228,6 +234,8 @@ amqp_send(struct conn *c, struct call *call)
 	unsigned i = find_channel(a, CHANNEL_FREE), wanted = 0;
 	struct channel *channel;
 
+	if (a->n_stopped > 0)
+		return false;
 	if (i == 0) {
 		for (; call != NULL; call = call->next)
 			wanted++;
@@ -292,6 +300,28 @@ put_why(struct amqp *a, unsigned code, amqp_bytes_t text)
 	return a->why;
 }
 
+static void
+set_stopped(struct amqp *a, struct channel *channel, bool stopped)
+{
+	if (channel->stopped == stopped)
+		return;
+	channel->stopped = stopped;
+	if (stopped)
+		a->n_stopped++;
+	else
+		a->n_stopped--;
+}
+
+static const char *
+take_flow(struct amqp *a, unsigned i, const amqp_channel_flow_t *flow)
+{
+	amqp_channel_flow_ok_t ok = { .active = flow->active };
+
+	set_stopped(a, &a->channels[i], !flow->active);
+	(void)put_method(a, i, AMQP_CHANNEL_FLOW_OK_METHOD, &ok);
+	return NULL;
+}
+
 static const char *
 take_channel_close(struct amqp *a, unsigned i,
     const amqp_channel_close_t *close)
@@ -305,6 +335,7 @@ take_channel_close(struct amqp *a, unsigned i,
 	}
 	(void)put_method(a, i, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
 	channel->state = CHANNEL_CLOSED;
+	set_stopped(a, channel, false);
 	end_call(channel, put_why(a, close->reply_code, close->reply_text));
 	return NULL;
 }
@@ -339,6 +370,8 @@ take_channel_method(struct amqp *a, unsigned i, amqp_method_number_t id,
 	case AMQP_BASIC_NACK_METHOD:
 		return take_answer(channel, nack->delivery_tag, nack->multiple,
 		    false);
+	case AMQP_CHANNEL_FLOW_METHOD:
+		return take_flow(a, i, method);
 	case AMQP_CHANNEL_CLOSE_METHOD:
 		return take_channel_close(a, i, method);
 	default:
@@ -494,6 +527,7 @@ is_decoded(amqp_method_number_t id)
 	case AMQP_CONNECTION_TUNE_METHOD:
 	case AMQP_CONNECTION_CLOSE_METHOD:
 	case AMQP_CHANNEL_CLOSE_METHOD:
+	case AMQP_CHANNEL_FLOW_METHOD:
 	case AMQP_BASIC_RETURN_METHOD:
 	case AMQP_BASIC_ACK_METHOD:
 	case AMQP_BASIC_NACK_METHOD:

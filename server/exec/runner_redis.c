@@ -15,7 +15,9 @@
  *
  * and as in redis-cli a lone word before the @ is the password. Commands of
  * all runs with the same URL share a connection, one behind the other. The
- * reply goes to the standard output of the run; an error reply is a failure.
+ * reply goes to the standard output of the run; an error reply is a failure,
+ * and one about the server's role ends the connection when all that was sent
+ * over it is answered.
  *
  * A probe, redis <url>, is a PING over a connection of its own.
  *
@@ -198,6 +200,24 @@ take_setup_reply(struct redis *r)
 	return NULL;
 }
 
+/* What a server says that is not, or not yet, the one to write to. With a
+ * failover behind its name the next connection leads to another. */
+static bool
+is_of_role(struct slice error)
+{
+	static const char *const codes[] = { "READONLY", "MASTERDOWN",
+		"LOADING", "CLUSTERDOWN", "NOREPLICAS", "MISCONF" };
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		size_t n = strlen(codes[i]);
+
+		if (slice_has_prefix(error, slice_of(codes[i], n)) &&
+		    (error.len == n || error.ptr[n] == ' '))
+			return true;
+	}
+	return false;
+}
+
 static void
 take_reply(struct redis *r, struct call *call)
 {
@@ -205,6 +225,8 @@ take_reply(struct redis *r, struct call *call)
 	size_t max = r->conn.pool->executor->max_output;
 	struct output *output;
 
+	if (!success && is_of_role(buf_slice(&r->reply.text)))
+		conn_retire(&r->conn);
 	if (call->x != NULL) {
 		output = &call->x->run
 			      ->output[success ? OUTPUT_STDOUT : OUTPUT_STDERR];

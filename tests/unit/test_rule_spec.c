@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -185,6 +186,80 @@ test_parse_refuses(void **state)
 		if (rows[i].msg != NULL)
 			assert_string_equal(e.msg, rows[i].msg);
 	}
+}
+
+/* A URL may have parts that its runner would not heed: they are refused when
+ * a client asks for them, while a log that holds some is read. */
+static void
+test_parts_of_urls(void **state)
+{
+	static const struct {
+		const char *text, *msg; /* NULL: good */
+	} rows[] = {
+		{ "http GET http://h/a?b=c&d", NULL },
+		{ "http GET HTTP://h/", NULL },
+		{ "http GET http://u:p%20@h/%zz", NULL }, /* the server's */
+		{ "http GET http://h/a#b", "http takes no fragment (" },
+		{ "http GET http://h/?a#b", "http takes no fragment (" },
+		{ "http GET http://u%2:p@h/", "user and password" },
+		{ "redis redis://h SET k", NULL },
+		{ "redis Redis://h/ SET k", NULL },
+		{ "redis REDISS://h/15 SET k", NULL },
+		{ "redis redis://h/2147483647 SET k", NULL },
+		{ "redis redis://h/2147483648 SET k", "must be /<database>" },
+		{ "redis redis://h/x SET k", "must be /<database>" },
+		{ "redis redis://h/-1 SET k", "must be /<database>" },
+		{ "redis redis://h/1/ SET k", "must be /<database>" },
+		{ "redis redis://h//1 SET k", "must be /<database>" },
+		{ "redis redis://h?db=1 SET k", "redis takes no query (" },
+		{ "redis redis://h/1? SET k", "redis takes no query (" },
+		{ "redis redis://h/1#x SET k", "redis takes no fragment (" },
+		{ "redis redis://u:%zz@h SET k", "user and password" },
+		{ "redis redis://u:%00@h SET k", "user and password" },
+		{ "amqp AMQP://h/%2fv e k", NULL },
+		{ "amqp amqps://h/a/b e k", NULL },
+		{ "amqp amqp://h/?heartbeat=10 e k", "amqp takes no query (" },
+		{ "amqp amqp://h?x e k", "amqp takes no query (" },
+		{ "amqp amqp://h/v#x e k", "amqp takes no fragment (" },
+		{ "amqp amqp://h/%2 e k", "the path of the url is not" },
+		{ "amqp amqp://h/%00 e k", "the path of the url is not" },
+		{ "shell \"curl http://h#x\"", NULL },
+	};
+	struct rule_spec *spec;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		spec = must_parse(rows[i].text);
+		if (rows[i].msg == NULL) {
+			assert_int_equal(rule_spec_check_url(spec, &e), 0);
+		} else {
+			assert_int_equal(rule_spec_check_url(spec, &e), -1);
+			assert_int_equal(e.code, ERR_INVALID);
+			if (strstr(e.msg, rows[i].msg) == NULL)
+				fail_msg("%s: %s", rows[i].text, e.msg);
+		}
+		rule_spec_unref(spec);
+	}
+}
+
+static void
+test_long_vhost(void **state)
+{
+	char text[600];
+	struct rule_spec *spec;
+	struct err e;
+
+	(void)state;
+	for (int n = 255; n <= 256; n++) {
+		(void)snprintf(text, sizeof(text), "amqp amqp://h/%%41%0*d e k",
+		    n - 1, 0);
+		spec = must_parse(text);
+		assert_int_equal(rule_spec_check_url(spec, &e),
+		    n == 255 ? 0 : -1);
+		rule_spec_unref(spec);
+	}
+	assert_non_null(strstr(e.msg, "over 255 bytes"));
 }
 
 static void
@@ -710,6 +785,8 @@ main(void)
 		cmocka_unit_test(test_runner_words),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_refuses),
+		cmocka_unit_test(test_parts_of_urls),
+		cmocka_unit_test(test_long_vhost),
 		cmocka_unit_test(test_limits_arguments),
 		cmocka_unit_test(test_errors_show_no_password),
 		cmocka_unit_test(test_defaults),

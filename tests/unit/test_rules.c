@@ -187,6 +187,17 @@ options_come_back(void **state)
 	assert_int_equal(rule->spec->args.n, 1);
 }
 
+/* No client may set these, but a log may hold them from before. */
+static void
+urls_of_old_logs_come_back(void **state)
+{
+	(void)state;
+	set("a", "a", "redis redis://h?db=1 SET k");
+	set("b", "b", "amqp amqp://h/?x=1 e k");
+	set("c", "c", "http GET http://h/#x");
+	expect_match("b", "b");
+}
+
 static void
 a_payload_cut_short_is_no_rule(void **state)
 {
@@ -260,6 +271,7 @@ main(void)
 		TEST(unknown_rules_are_no_matter),
 		TEST(slots_are_used_again),
 		TEST(options_come_back),
+		TEST(urls_of_old_logs_come_back),
 		TEST(a_payload_cut_short_is_no_rule),
 		TEST(random_rules_match_as_in_a_list),
 	};

@@ -4,6 +4,7 @@
 #include <cmocka.h>
 
 #include <ftw.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -480,6 +481,99 @@ speaks_amqp(void **state)
 	    "320 by?bye");
 }
 
+/* channel.flow, and its answer as it comes. */
+#define FLOW(active) METHOD("\1", "\x05", "\x14", "\x14") active "\xce"
+#define FLOW_OK(active) METHOD("\1", "\x05", "\x14", "\x15") active "\xce"
+
+static sem_t go_on;
+static bool published_early;
+
+static bool
+hear_and_say(struct peer *p, struct lines heard, struct lines said)
+{
+	return peer_receive_bytes(p, heard.bytes, heard.n) &&
+	    peer_send_bytes(p, said.bytes, said.n);
+}
+
+/* Whether the message came before the answer to channel.flow, which may have
+ * been received together. */
+static bool
+came_before(const struct peer *p, struct lines answer)
+{
+	const char *message = memmem(p->received, p->n_received, "test.job", 8);
+
+	return message != NULL &&
+	    message < (const char *)memmem(p->received, p->n_received,
+			  answer.bytes, answer.n);
+}
+
+/* Stop the flow before the first message and again behind it; each time
+ * nothing comes before it goes on. */
+static void
+stop_and_go(struct peer *p)
+{
+	if (!hear_and_say(p, BYTES("AMQP\0\0\x09\x01"), BYTES(START)) ||
+	    !hear_and_say(p, BYTES("en_US\xce"), BYTES(TUNE)) ||
+	    !hear_and_say(p, BYTES("\0\x0a\0\x28"), BYTES(OPEN_OK)) ||
+	    !hear_and_say(p, BYTES("\0\x55\0\x0a\0\xce"),
+		BYTES(CHANNEL_OPEN_OK FLOW("\0") SELECT_OK)))
+		return;
+	for (int i = 0; i < 2; i++) {
+		if (!hear_and_say(p, BYTES(FLOW_OK("\0")), BYTES("")))
+			return;
+		(void)sem_wait(&go_on);
+		if (!peer_send_bytes(p, FLOW("\1"), sizeof(FLOW("\1")) - 1) ||
+		    !peer_receive_bytes(p, FLOW_OK("\1"),
+			sizeof(FLOW_OK("\1")) - 1))
+			return;
+		published_early |= came_before(p, BYTES(FLOW_OK("\1")));
+		if (!peer_receive_bytes(p, "test.job\xce", 9))
+			return;
+		peer_forget(p);
+		if (!(i == 0 ? peer_send_bytes(p, FLOW("\0") ACK("\1"),
+				   sizeof(FLOW("\0") ACK("\1")) - 1)
+			     : peer_send_bytes(p, ACK("\2"),
+				   sizeof(ACK("\2")) - 1)))
+			return;
+	}
+	peer_await_end(p);
+}
+
+static void
+obeys_the_flow(void **state)
+{
+	(void)state;
+	published_early = false;
+	assert_int_equal(sem_init(&go_on, 0, 0), 0);
+	peer_start(&peer, stop_and_go);
+	for (uint64_t id = 1; id <= 2; id++) {
+		runs_submit(id, line("", peer.port, "\t\tq"));
+		await_start(id);
+		(void)sem_post(&go_on);
+		expect_success(runs_finished(id));
+	}
+	assert_int_equal(peer.connections, 1);
+	runs_restart(64);
+	peer_stop(&peer);
+	assert_false(published_early);
+	(void)sem_destroy(&go_on);
+}
+
+/* Who waits for that is told so when its time is over. */
+static void
+limits_a_stopped_flow(void **state)
+{
+	(void)state;
+	runs_restart_limited(SECOND / 20);
+	say(BYTES(START), BYTES(TUNE), BYTES(OPEN_OK),
+	    BYTES(CHANNEL_OPEN_OK FLOW("\0") SELECT_OK), BYTES(""));
+	peer_start(&peer, speak);
+	expect_failure(runs_run(line("", peer.port, "\t\tq")),
+	    "not ready for it within 0.05 s");
+	runs_restart(64);
+	peer_stop(&peer);
+}
+
 static void
 refuses_what_is_no_amqp(void **state)
 {
@@ -658,6 +752,8 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, runs_setup, runs_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(speaks_amqp),
+		TEST(obeys_the_flow),
+		TEST(limits_a_stopped_flow),
 		TEST(refuses_what_is_no_amqp),
 		TEST(keeps_credentials_to_itself),
 		TEST(times_out),

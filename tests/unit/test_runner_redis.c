@@ -363,6 +363,59 @@ speaks_resp(void **state)
 	    "redis: ERR no ?[31mway");
 }
 
+/* The first connection leads to what is no master, the next to one. */
+static void
+answer_by_role(struct peer *p)
+{
+	bool first = p->connections == 1;
+
+	for (peer_forget(p); peer_receive_until(p, "test.job\r\n");
+	     peer_forget(p))
+		if (!peer_send(p, first ? answer : "+OK\r\n"))
+			break;
+}
+
+static void
+leaves_what_is_no_master(void **state)
+{
+	static const char *const answers[] = {
+		"-READONLY You can't write against a read only replica.\r\n",
+		"-MASTERDOWN Link with MASTER is down\r\n",
+		"-LOADING Redis is loading the dataset in memory\r\n",
+		"-CLUSTERDOWN The cluster is down\r\n",
+		"-NOREPLICAS Not enough good replicas to write.\r\n",
+		"-MISCONF Redis is configured to save RDB snapshots\r\n",
+		"-READONLY\r\n"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		char reason[64];
+
+		(void)snprintf(reason, sizeof(reason), "redis: %.*s",
+		    (int)strcspn(answers[i], " \r") - 1, answers[i] + 1);
+		answer = answers[i];
+		peer_start(&peer, answer_by_role);
+		expect_reason(run_peer("", "\tSET\tkey"), reason);
+		runs_expect(run_peer("", "\tSET\tkey"), RUN_SUCCESS,
+		    RUN_EXIT_NONE, "OK\n");
+		runs_expect(run_peer("", "\tSET\tkey"), RUN_SUCCESS,
+		    RUN_EXIT_NONE, "OK\n");
+		assert_int_equal(peer.connections, 2);
+		runs_restart(64);
+		peer_stop(&peer);
+	}
+	/* Other errors are of the command alone. */
+	answer = "-READONLYISH no\r\n";
+	peer_start(&peer, answer_by_role);
+	for (int i = 0; i < 2; i++)
+		expect_reason(run_peer("", "\tSET\tkey"),
+		    "redis: READONLYISH no");
+	assert_int_equal(peer.connections, 1);
+	runs_restart(64);
+	peer_stop(&peer);
+}
+
 static void
 refuses_broken_replies(void **state)
 {
@@ -595,6 +648,7 @@ main(void)
 		TEST(comes_back_after_a_restart),
 		TEST(survives_a_death_in_the_middle),
 		TEST(speaks_resp),
+		TEST(leaves_what_is_no_master),
 		TEST(refuses_broken_replies),
 		TEST(keeps_credentials_to_itself),
 		TEST(sends_nothing_before_the_setup),

@@ -35,6 +35,8 @@ test_split(void **state)
 		{ "http://h/a@b", "http", "", "h", 0, "/a@b" },
 		{ "http://[::1]", "http", "", "::1", 0, "" },
 		{ "http://u@[::1]:8080/x", "http", "u", "::1", 8080, "/x" },
+		{ "HTTP://h", "HTTP", "", "h", 0, "" },
+		{ "Redis://h/1", "Redis", "", "h", 0, "/1" },
 	};
 	struct url u;
 	struct err e;
@@ -56,12 +58,13 @@ test_split_refuses(void **state)
 {
 	const struct slice rows[] = { S(""), S("http"), S("http:"), S("http:/"),
 		S("http:/h"), S("http://"), S("http:///a"), S("http://?q"),
-		S("://h"), S("1http://h"), S("HTTP://h"), S("http://:80"),
-		S("http://u:p@"), S("http://h:"), S("http://h:0"),
-		S("http://h:65536"), S("http://h:8x"), S("http://h:-1"),
-		S("http://h h"), S("http://h\t"), S("http://h\0x"),
-		S("http://h\\@g"), S("http://[::1"), S("http://[]"),
-		S("http://[::1]x"), S("http://[::1]:"), S("redis://:pa/ss@h") };
+		S("://h"), S("1http://h"), S("ht-tp://h"), S("\xc1://h"),
+		S("[://h"), S("http://:80"), S("http://u:p@"), S("http://h:"),
+		S("http://h:0"), S("http://h:65536"), S("http://h:8x"),
+		S("http://h:-1"), S("http://h h"), S("http://h\t"),
+		S("http://h\0x"), S("http://h\\@g"), S("http://[::1"),
+		S("http://[]"), S("http://[::1]x"), S("http://[::1]:"),
+		S("redis://:pa/ss@h") };
 	struct url u;
 	struct err e;
 	size_t i;
@@ -72,6 +75,46 @@ test_split_refuses(void **state)
 		assert_int_equal(url_split(rows[i], &u, &e), -1);
 		assert_int_equal(e.code, ERR_INVALID);
 		assert_null(strstr(e.msg, "pa"));
+	}
+}
+
+static void
+test_scheme(void **state)
+{
+	struct url u = { .scheme = slice_str("HttP") };
+
+	(void)state;
+	assert_true(url_has_scheme(&u, "http"));
+	assert_false(url_has_scheme(&u, "https"));
+	assert_false(url_has_scheme(&u, "htt"));
+	assert_false(url_has_scheme(&u, ""));
+}
+
+static void
+test_rest(void **state)
+{
+	static const struct {
+		const char *rest, *path;
+		bool has_query, has_fragment;
+	} rows[] = {
+		{ "", "", false, false },
+		{ "/", "/", false, false },
+		{ "?", "", true, false },
+		{ "#", "", false, true },
+		{ "/a?b", "/a", true, false },
+		{ "/a#b", "/a", false, true },
+		{ "/a?b#c", "/a", true, true },
+		{ "/a#b?c", "/a", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct url u = { .rest = slice_str(rows[i].rest) };
+		struct url_rest r = url_split_rest(&u);
+
+		assert_slice(r.path, rows[i].path);
+		assert_int_equal(r.has_query, rows[i].has_query);
+		assert_int_equal(r.has_fragment, rows[i].has_fragment);
 	}
 }
 
@@ -159,6 +202,8 @@ test_endpoint(void **state)
 		{ "rediss://h", "rediss://h:6379" },
 		{ "amqp://u:p@h/v", "amqp://h:5672" },
 		{ "amqps://h", "amqps://h:5671" },
+		{ "HTTP://h/a", "http://h:80" },
+		{ "RedisS://h", "rediss://h:6379" },
 		{ "ftp://h", "" },
 		{ "no url", "" },
 		{ "", "" },
@@ -180,6 +225,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_split_refuses),
+		cmocka_unit_test(test_scheme),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_split_address),
 		cmocka_unit_test(test_masked),
 		cmocka_unit_test(test_endpoint),

@@ -133,7 +133,7 @@ SOURCES := $(patsubst $(B)/%.o,%.c,$(OBJECTS))
 HEADERS := $(wildcard protocol/*.h storage/*.h client/*.h client/*/*.h \
 	server/*.h server/*/*.h tests/*/*.h)
 SCRIPTS := .ci/run .ci/deps tests/run tests/bench/run tests/examples/worker.sh \
-	tests/system/run tests/system/trial
+	tests/system/run tests/system/trial tests/system/install
 MAN := $(wildcard man/*.[1-9])
 
 PROGRAMS := $(B)/tickd $(B)/tickctl

@@ -498,6 +498,32 @@ config_check(const struct config *c, struct err *e)
 	return 0;
 }
 
+int
+config_acts(const struct config *c, struct err *e)
+{
+	static const struct {
+		enum config_id id;
+		const char *why;
+	} idle[] = {
+		{ CONFIG_controller_tls_cert, "this version has no TLS" },
+		{ CONFIG_controller_tls_key, "this version has no TLS" },
+		{ CONFIG_controller_tls_client_ca, "this version has no TLS" },
+		{ CONFIG_controller_tls_min_version,
+		    "this version has no TLS" },
+		{ CONFIG_controller_handshake_timeout,
+		    "this version has no TLS" },
+		{ CONFIG_security_secret_key_file,
+		    "this version keeps no secrets" },
+		{ CONFIG_security_audit_limit, "this version keeps no audit" },
+		{ CONFIG_security_audit_jobs, "this version keeps no audit" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(idle); i++)
+		if (c->origin[idle[i].id].source != CONFIG_FROM_DEFAULT)
+			return refuse(c, idle[i].id, e, "%s", idle[i].why);
+	return 0;
+}
+
 static bool
 has_tls_entry(const struct config *c)
 {

@@ -103,6 +103,9 @@ void config_adopt(struct config *c, const struct config *other,
     enum config_id from, enum config_id to);
 /* What only holds across keys. */
 int config_check(const struct config *c, struct err *e);
+/* Whether no key is set that this version knows and does nothing with: who sets
+ * it counts on it. 0, or -1 with *e. */
+int config_acts(const struct config *c, struct err *e);
 
 /* Put in front of the reason in *e which key it is about, and where that was
  * set. Returns -1. */

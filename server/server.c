@@ -413,10 +413,22 @@ static struct auth *
 load_tokens(const struct config *c, struct err *e)
 {
 	char path[PATH_MAX];
+	struct auth *auth;
 
-	if (systemd_path(c->controller_auth_file, path, sizeof(path), e) == -1)
+	if (systemd_path(c->controller_auth_file, path, sizeof(path), e) ==
+		-1 ||
+	    (auth = auth_load(path, e)) == NULL)
 		return NULL;
-	return auth_load(path, e);
+	for (size_t i = 0; i < auth->n; i++) {
+		if (auth->tokens[i].certificate == NULL)
+			continue;
+		(void)err_set(e, ERR_INVALID,
+		    "%s: token.%s: certificate: this version has no TLS", path,
+		    auth->tokens[i].name);
+		auth_free(auth);
+		return NULL;
+	}
+	return auth;
 }
 
 struct slice
@@ -450,6 +462,10 @@ reload(struct server *s, struct err *e)
 	if (config_load(&c, o->config_path, environ, o->sets, o->n_sets, e) ==
 	    -1)
 		return -1;
+	if (config_acts(&c, e) == -1) {
+		config_fini(&c);
+		return -1;
+	}
 	/* Whether clients must authenticate is settled at the start. */
 	if (s->auth != NULL && c.controller_auth_file != NULL &&
 	    (auth = load_tokens(&c, e)) == NULL) {
@@ -687,14 +703,16 @@ server_check(const struct config *c, struct err *e)
 	struct address address;
 	gid_t gid;
 
+	if (config_acts(c, e) == -1)
+		return -1;
 	for (size_t i = 0; i < c->controller_listen.n; i++) {
 		if (config_listen(c, i, &address, e) == -1 ||
 		    listener_group(&address, &gid, e) == -1)
 			return -1;
 		if (address.kind == ADDRESS_TLS)
 			return err_set(e, ERR_INVALID,
-			    "this version has no TLS: remove tls_cert and "
-			    "tls: from [controller]");
+			    "this version has no TLS: remove tls: from "
+			    "controller.listen");
 	}
 	if (c->controller_auth_file == NULL)
 		return 0;

@@ -213,6 +213,14 @@ with_options(struct conn *c, const struct rule *rule, const struct slice *pairs,
 			goto fail;
 		}
 	}
+	/* Who asks for it counts on it: no run may begin without. */
+	if (spec->number[OPTION_approval] != APPROVAL_AUTO &&
+	    rule->spec->number[OPTION_approval] == APPROVAL_AUTO) {
+		(void)err_set(e, ERR_INVALID,
+		    "approval=required: this version holds no run for "
+		    "approval");
+		goto fail;
+	}
 	if (spec->number[OPTION_sandbox] != sandbox &&
 	    sandbox_check(&c->server->sandboxes,
 		(int)spec->number[OPTION_sandbox], e) == -1)

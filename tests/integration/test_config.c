@@ -85,6 +85,51 @@ refuse(const char *const *args, int status, const char *word)
 	daemon_fini(&d);
 }
 
+/* What this version knows and does nothing with is not taken. */
+static void
+test_without_effect(void **state)
+{
+	static const struct {
+		const char *setting, *why;
+	} cases[] = {
+		{ "controller.tls_cert=c", "tls_cert: needs" },
+		{ "controller.tls_min_version=1.3", "no TLS" },
+		{ "controller.handshake_timeout=1s", "no TLS" },
+		{ "security.secret_key_file=k", "keeps no secrets" },
+		{ "security.audit_limit=5", "keeps no audit" },
+		{ "security.audit_jobs=true", "keeps no audit" },
+	};
+	static const char *const both[] = { "--set", "controller.listen=unix:s",
+		"--set", "controller.tls_cert=c", "--set",
+		"controller.tls_key=k", NULL };
+	static const char *const token[] = { "--set",
+		"controller.auth_file=auth.conf", NULL };
+	const char *args[] = { "--set", NULL, NULL };
+	struct daemon *d = *state;
+	struct wire w;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		args[1] = cases[i].setting;
+		refuse(args, 2, cases[i].why);
+	}
+	refuse(both, 2, "no TLS");
+	write_file(d, "auth.conf",
+	    "[token.a]\ncertificate = a.example\nnamespace = *\n");
+	daemon_arg(d, token[0]);
+	daemon_arg(d, token[1]);
+	assert_int_equal(daemon_start_refused(d), 2);
+	assert_non_null(strstr(daemon_log(d),
+	    "token.a: certificate: this version has no TLS"));
+	daemon_set(d, "controller.auth_file=-");
+	wire_start(&w, d);
+	wire_ask(&w, "1 RULE SET r r direct /bin/true", "1 OK");
+	wire_ask(&w, "2 RULE OPTIONS r approval=required",
+	    "2 ERROR invalid approval=required: this version holds no run for "
+	    "approval");
+	wire_ask(&w, "3 RULE OPTIONS r approval=auto", "3 OK");
+	wire_stop(&w, d);
+}
+
 static void
 test_arguments(void **state)
 {
@@ -239,6 +284,7 @@ main(void)
 		DAEMON_TEST(test_bad_files),
 		DAEMON_TEST(test_missing_file),
 		DAEMON_TEST(test_arguments),
+		DAEMON_TEST(test_without_effect),
 		DAEMON_TEST(test_precedence),
 		DAEMON_TEST(test_ztick_file),
 		DAEMON_TEST(test_several_listeners),

@@ -10,19 +10,13 @@
 #include "token.h"
 
 /*
- * An integration is there while it is set or a rule calls it. The rules of an
- * endpoint are a ring of their slots; `uses` says of each what it calls.
+ * An integration is there while it is set or a rule calls it: `uses` says of
+ * each rule what it calls.
  *
  * A change becomes visible when its record is durable, and must not fail then:
  * integrations_set makes all it will need before, and reserves room for one
  * more integration for each change under way.
  */
-
-/* What a rule calls; slot 0 is no rule's. */
-struct use {
-	uint32_t integration; /* 0: nothing */
-	uint32_t prev, next;  /* rules that call the same */
-};
 
 /* A change under way. */
 struct change {
@@ -41,7 +35,7 @@ struct integrations {
 	struct integration **at; /* owned; by slot, from 1; NULL: free */
 	uint32_t n_slots, cap_slots;
 	uint32_t free_slot; /* one known to be free, or 0 */
-	struct use *uses;   /* owned; by slot of the rule */
+	uint32_t *uses; /* owned; by slot of the rule: what it calls, or 0 */
 	uint32_t n_uses;
 	size_t n_endpoints;
 	bool left_out; /* an endpoint: said so once */
@@ -145,12 +139,6 @@ integrations_next(const struct integrations *t, uint32_t *slot)
 	return NULL;
 }
 
-uint32_t
-integrations_next_rule(const struct integrations *t, uint32_t rule)
-{
-	return t->uses[rule].next;
-}
-
 static struct integration *
 integration_new(struct slice key)
 {
@@ -226,7 +214,7 @@ insert(struct integrations *t, struct integration *i)
 static void
 settle(struct integrations *t, struct integration *i)
 {
-	if (i->probe != NULL || i->first_rule != 0)
+	if (i->probe != NULL || i->n_rules > 0)
 		return;
 	(void)radix_remove(&t->by_id, integration_key(i));
 	t->at[i->slot] = NULL;
@@ -239,20 +227,13 @@ settle(struct integrations *t, struct integration *i)
 static void
 leave(struct integrations *t, uint32_t rule)
 {
-	struct use *use = &t->uses[rule];
 	struct integration *i;
 
-	if (use->integration == 0)
+	if (t->uses[rule] == 0)
 		return;
-	i = t->at[use->integration];
-	if (use->prev != 0)
-		t->uses[use->prev].next = use->next;
-	else
-		i->first_rule = use->next;
-	if (use->next != 0)
-		t->uses[use->next].prev = use->prev;
-	*use = (struct use){ 0 };
-	if (i->first_rule == 0)
+	i = t->at[t->uses[rule]];
+	t->uses[rule] = 0;
+	if (--i->n_rules == 0)
 		t->n_endpoints--;
 	settle(t, i);
 }
@@ -260,13 +241,9 @@ leave(struct integrations *t, uint32_t rule)
 static void
 join(struct integrations *t, uint32_t rule, struct integration *i)
 {
-	if (i->first_rule == 0)
+	if (i->n_rules++ == 0)
 		t->n_endpoints++;
-	else
-		t->uses[i->first_rule].prev = rule;
-	t->uses[rule] =
-	    (struct use){ .integration = i->slot, .next = i->first_rule };
-	i->first_rule = rule;
+	t->uses[rule] = i->slot;
 }
 
 /* Room for what a rule calls. 0, or -1: out of memory. */
@@ -274,7 +251,7 @@ static int
 make_use(struct integrations *t, uint32_t rule)
 {
 	uint32_t n = t->n_uses == 0 ? 64 : t->n_uses;
-	struct use *uses;
+	uint32_t *uses;
 
 	while (n <= rule)
 		n *= 2;
@@ -296,7 +273,7 @@ watch_endpoint(struct integrations *t, struct slice endpoint)
 	struct integration *i = integrations_find(t, endpoint);
 	const char *why = "out of memory";
 
-	if (i != NULL && i->first_rule != 0)
+	if (i != NULL && i->n_rules > 0)
 		return i;
 	if (t->n_endpoints == INTEGRATIONS_ENDPOINTS_MAX)
 		why = "there are too many";
@@ -340,7 +317,7 @@ integrations_rule_changed(struct integrations *t, const struct rule *rule)
 
 	if (make_use(t, rule->slot) == -1)
 		return; /* it calls what is not watched */
-	before = t->uses[rule->slot].integration;
+	before = t->uses[rule->slot];
 	if (before != 0 && slice_eq(integration_key(t->at[before]), endpoint))
 		return;
 	if (endpoint.len > 0)

@@ -17,7 +17,7 @@
  * Bounds: entries.def says how many are set; INTEGRATIONS_ENDPOINTS_MAX are
  * watched by themselves, more endpoints are left out and the log says so; so
  * are those whose key (see scoped.h) is over INTEGRATION_KEY_MAX bytes. Half
- * a KiB each, and 16 bytes a rule. Main thread.
+ * a KiB each, and 4 bytes a rule. Main thread.
  */
 #ifndef MONITOR_INTEGRATIONS_H
 #define MONITOR_INTEGRATIONS_H
@@ -50,7 +50,7 @@ struct probe {
 struct integration {
 	struct probe *probe; /* owned; NULL: not set */
 	uint32_t slot;
-	uint32_t first_rule; /* slot of one that calls it; 0: none */
+	uint32_t n_rules; /* that call it */
 	struct calls calls;
 	uint64_t calls_total, errors_total;
 	int64_t last_used_ns; /* wall clock; 0: never */
@@ -112,8 +112,6 @@ size_t integrations_count(const struct integrations *t);
 /* All of them, in no order: *slot is 0 to begin with. NULL: the end. */
 struct integration *integrations_next(const struct integrations *t,
     uint32_t *slot);
-/* The slot of another rule that calls it, after i->first_rule; 0: none. */
-uint32_t integrations_next_rule(const struct integrations *t, uint32_t rule);
 
 /*
  * The probe of an entry of the store, NULL with *e; and the entry of a probe:

@@ -350,8 +350,8 @@ struct tick_event {
 	struct tick_row fields; /* what tick-protocol(7) lists for the topic */
 };
 
-/* Watch a topic: "jobs", "executions", "alerts", "breakers", "health",
- * "audit"; only what begins with prefix (NULL or "": all). *watch, unless
+/* Watch a topic: "jobs", "executions", "alerts", "breakers" or "health";
+ * only what begins with prefix (NULL or "": all). *watch, unless
  * NULL, is its number in events and for tick_unwatch. */
 int tick_watch(struct tick *t, const char *topic, const char *prefix,
     uint64_t *watch);

@@ -410,7 +410,8 @@ load(struct config *c, const char *path, char *const *envp,
 		if (config_set_pair(c, sets[i], e) == -1)
 			return -1;
 	}
-	return config_check(c, e);
+	/* First: what is missing for TLS is no use to know without it. */
+	return config_acts(c, e) == -1 ? -1 : config_check(c, e);
 }
 
 int
@@ -498,6 +499,19 @@ config_check(const struct config *c, struct err *e)
 	return 0;
 }
 
+static bool
+has_tls_entry(const struct config *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->controller_listen.n; i++) {
+		if (slice_has_prefix(strings_get(&c->controller_listen, i),
+			slice_str("tls:")))
+			return true;
+	}
+	return false;
+}
+
 int
 config_acts(const struct config *c, struct err *e)
 {
@@ -521,20 +535,10 @@ config_acts(const struct config *c, struct err *e)
 	for (size_t i = 0; i < COUNT_OF(idle); i++)
 		if (c->origin[idle[i].id].source != CONFIG_FROM_DEFAULT)
 			return refuse(c, idle[i].id, e, "%s", idle[i].why);
+	if (has_tls_entry(c))
+		return refuse(c, CONFIG_controller_listen, e,
+		    "tls: this version has no TLS");
 	return 0;
-}
-
-static bool
-has_tls_entry(const struct config *c)
-{
-	size_t i;
-
-	for (i = 0; i < c->controller_listen.n; i++) {
-		if (slice_has_prefix(strings_get(&c->controller_listen, i),
-			slice_str("tls:")))
-			return true;
-	}
-	return false;
 }
 
 int

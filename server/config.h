@@ -70,7 +70,7 @@ struct config { /* NOLINT(*.Padding): in the order of the listing */
 
 /*
  * All at once, as tickd starts and reloads: defaults, the file, envp, then
- * n_sets of `section.key=value`, and config_check. With path NULL the default
+ * n_sets of `section.key=value`, config_acts and config_check. With path NULL the default
  * file is read if it exists. 0, or -1 with nothing to free and *e naming
  * where (`/etc/tickd/tickd.conf:12: database.framerate: ...`) and why.
  */

@@ -462,10 +462,6 @@ reload(struct server *s, struct err *e)
 	if (config_load(&c, o->config_path, environ, o->sets, o->n_sets, e) ==
 	    -1)
 		return -1;
-	if (config_acts(&c, e) == -1) {
-		config_fini(&c);
-		return -1;
-	}
 	/* Whether clients must authenticate is settled at the start. */
 	if (s->auth != NULL && c.controller_auth_file != NULL &&
 	    (auth = load_tokens(&c, e)) == NULL) {
@@ -703,16 +699,10 @@ server_check(const struct config *c, struct err *e)
 	struct address address;
 	gid_t gid;
 
-	if (config_acts(c, e) == -1)
-		return -1;
 	for (size_t i = 0; i < c->controller_listen.n; i++) {
 		if (config_listen(c, i, &address, e) == -1 ||
 		    listener_group(&address, &gid, e) == -1)
 			return -1;
-		if (address.kind == ADDRESS_TLS)
-			return err_set(e, ERR_INVALID,
-			    "this version has no TLS: remove tls: from "
-			    "controller.listen");
 	}
 	if (c->controller_auth_file == NULL)
 		return 0;

@@ -70,9 +70,9 @@ struct config { /* NOLINT(*.Padding): in the order of the listing */
 
 /*
  * All at once, as tickd starts and reloads: defaults, the file, envp, then
- * n_sets of `section.key=value`, config_acts and config_check. With path NULL the default
- * file is read if it exists. 0, or -1 with nothing to free and *e naming
- * where (`/etc/tickd/tickd.conf:12: database.framerate: ...`) and why.
+ * n_sets of `section.key=value`, config_acts and config_check. With path NULL
+ * the default file is read if it exists. 0, or -1 with nothing to free and *e
+ * naming where (`/etc/tickd/tickd.conf:12: database.framerate: ...`) and why.
  */
 int config_load(struct config *c, const char *path, char *const *envp,
     const char *const *sets, size_t n_sets, struct err *e);

@@ -70,7 +70,7 @@ bool session_is_expired(const struct session *s, int64_t now_ns);
 bool session_is_stale(const struct session *s);
 /* When one without a run ends. */
 int64_t session_idle_deadline(const struct session *s);
-/* As much of the text as there is room for. */
+/* As much of the text as there is room for, no character cut. */
 void session_copy(char *to, size_t size, const char *text);
 /* Why it ends, if nothing was said before. */
 void session_blame(struct session *s, const char *why);

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "os.h"
 #include "tstamp.h"
+#include "utf8.h"
 
 /* With max_sessions there, one that the server started and that has no work
  * for so long makes room for another rule's. */
@@ -248,7 +249,7 @@ session_gone(struct session *s)
 void
 session_copy(char *to, size_t size, const char *text)
 {
-	size_t n = strnlen(text, size - 1);
+	size_t n = utf8_whole(slice_of(text, strnlen(text, size - 1)));
 
 	memcpy(to, text, n);
 	to[n] = '\0';

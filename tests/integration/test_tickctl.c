@@ -49,6 +49,17 @@ expect(const struct daemon *d, const char *arguments, const char *output)
 	assert_string_equal(got, output);
 }
 
+/* The same after a while. */
+static void
+await(const struct daemon *d, const char *arguments, const char *output)
+{
+	static char got[OUTPUT_MAX];
+
+	do
+		assert_int_equal(run(d, arguments, got), 0);
+	while (strcmp(got, output) != 0);
+}
+
 static void
 expect_failure(const struct daemon *d, const char *arguments, int status,
     const char *part)
@@ -87,6 +98,13 @@ test_jobs(void **state)
 	expect(d, "raw 'QUERY \"\" LIMIT 1'",
 	    "invoice.1 planned 4099798800000000000\nOK\n");
 	expect_failure(d, "set invoice.1 now --nx", 1, "tickctl: exists: ");
+	/* Why it fails is in the tables. */
+	expect(d, "set nobody now",
+	    "OK\ntickctl: warning: no rule matches nobody\n");
+	await(d, "info nobody | grep last_reason",
+	    "last_reason\tno rule matched\n");
+	expect(d, "--json history nobody | grep -o '\"reason\":.*'",
+	    "\"reason\":\"no rule matched\"}\n");
 	expect(d, "remove invoice.1", "OK\n");
 	expect_failure(d, "get invoice.1", 1, "tickctl: not_found: ");
 	expect_failure(d, "set x not-a-time", 1, "tickctl: invalid: ");

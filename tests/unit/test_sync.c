@@ -595,7 +595,8 @@ test_set(void **state)
 		SEND("1 OK\n"),
 		RECEIVE("2 SET a now NX PAYLOAD \"a\\x00b\"\n"),
 		SEND("2 ERROR exists a\n"),
-		RECEIVE("3 SET a cron XX CRON \"0 9 * * *\" TZ Europe/Berlin "
+		RECEIVE("3 SET a cron XX MATCHED CRON \"0 9 * * *\" TZ "
+			"Europe/Berlin "
 			"UNTIL 7 JITTER 1500ns\n"),
 		SEND("3 OK\n"),
 		RECEIVE("4 SET a 5 EVERY 60000000000ns\n"),
@@ -612,7 +613,7 @@ test_set(void **state)
 	o.payload_len = 3;
 	assert_int_equal(tick_set(t, "a", TICK_DUE_NOW, &o), -1);
 	assert_int_equal(tick_err(t), TICK_ERR_EXISTS);
-	o.flags = TICK_SET_XX;
+	o.flags = TICK_SET_XX | TICK_SET_MATCHED;
 	o.payload = NULL;
 	o.cron = "0 9 * * *";
 	o.zone = "Europe/Berlin";

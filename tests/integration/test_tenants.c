@@ -511,6 +511,37 @@ test_every_topic(void **state)
 	}
 }
 
+/* b's token goes: what is left of b lies in no namespace, and a is told nothing
+ * of it. */
+static void
+test_a_namespace_goes(void **state)
+{
+	struct world *w = &worlds[SHARED];
+	char health[64], row[64], *before, *after;
+
+	(void)state;
+	(void)snprintf(health, sizeof(health),
+	    "1 HEALTH INTEGRATION http://127.0.0.1:%d", peer.port);
+	before = wire_reply(&w->reader, health);
+	wire_ask(&w->root, "1 SET b.web now", "1 OK");
+	while (
+	    strcmp(wire_row(&w->root, "1 INFO b.web", "hold"), "breaker") != 0)
+		;
+	w->kind = ALONE;
+	world_tokens(w, "a.");
+	wire_ask(&w->root, "1 RELOAD", "1 OK");
+	wire_expect_end(&w->workers[1]);
+	/* The job that was held goes to a breaker that knows of no failure. */
+	wire_until(&w->root, "1 GET b.web", "1 OK failed");
+	(void)snprintf(row, sizeof(row), "1 http://127.0.0.1:%d open 1 1 ",
+	    peer.port);
+	until_row(&w->root, "1 BREAKER LIST", row);
+	after = wire_reply(&w->reader, health);
+	assert_string_equal(after, before);
+	free(after);
+	free(before);
+}
+
 int
 main(void)
 {
@@ -518,6 +549,7 @@ main(void)
 		cmocka_unit_test(test_failures_hold_nobody_else),
 		cmocka_unit_test(test_every_topic),
 		cmocka_unit_test(test_every_command),
+		cmocka_unit_test(test_a_namespace_goes),
 		cmocka_unit_test(test_quit),
 	};
 

@@ -37,8 +37,8 @@ world_has_b(const struct world *w)
 	return w->kind != ALONE;
 }
 
-static void
-write_tokens(const struct world *w, const char *namespace)
+void
+world_tokens(const struct world *w, const char *namespace)
 {
 	struct buf text = { 0 };
 	int fd = open(daemon_path(&w->d, "tokens"),
@@ -208,7 +208,7 @@ start(struct world *w, enum world_kind kind)
 	daemon_init(&w->d);
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		daemon_set(&w->d, settings[i]);
-	write_tokens(w, kind == NARROWED ? "*" : "a.");
+	world_tokens(w, kind == NARROWED ? "*" : "a.");
 	daemon_start(&w->d);
 	world_open(&w->root, w, "root");
 	world_open(&w->operator, w, "operator");
@@ -236,7 +236,7 @@ start(struct world *w, enum world_kind kind)
 static void
 narrow(struct world *w)
 {
-	write_tokens(w, "a.");
+	world_tokens(w, "a.");
 	wire_ask(&w->root, "1 RELOAD", "1 OK");
 }
 

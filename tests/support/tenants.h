@@ -36,6 +36,8 @@ extern struct peer peer; /* the endpoint that both call */
 int tenants_setup(void **state);
 int tenants_teardown(void **state);
 
+/* Write auth_file, with the namespace that a's clients have. */
+void world_tokens(const struct world *w, const char *namespace);
 bool world_has_b(const struct world *w);
 void world_open(struct wire *wire, const struct world *w, const char *secret);
 /* Ask again until a row of the list has the text in it. */

@@ -266,7 +266,7 @@ test_what_means_nothing_is_refused(void **state)
 		    "1 SET j now EVERY 1h UNTIL %s\n", refused[i].when);
 		expect_refused(&w, request, refused[i].message);
 	}
-	wire_ask(&w, "1 GET j", "1 ERROR not_found no such job");
+	wire_ask(&w, "1 GET j", "1 ERROR not_found no such job \"j\"");
 	wire_stop(&w, d);
 }
 

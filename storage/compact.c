@@ -151,8 +151,8 @@ compact_entry(struct compact *c, const struct image_entry *entry, struct err *e)
 		return change_entry(c, RECORD_ENTRY_SET, entry->payload, e);
 	/* Another log may have a job of this name. */
 	jobs_apply_remove(&c->jobs, entry->set.job);
-	return jobs_load(&c->jobs, &entry->set, &entry->run, entry->history) ==
-		0
+	return jobs_load(&c->jobs, &entry->set, &entry->run, entry->history,
+		   entry->going) == 0
 	    ? 0
 	    : err_nomem(e);
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "going.h"
 #include "history.h"
 #include "image.h"
 #include "os.h"
@@ -55,7 +56,9 @@ struct fold {
 	struct image_entry peeked;
 	bool has_peeked;
 	unsigned peeked_family;
-	struct buf history[2]; /* taking turns in being added to */
+	struct buf history[2];	 /* taking turns in being added to */
+	struct going_list going; /* of the job being merged */
+	bool no_memory;		 /* for that */
 	struct buf rule;
 	uint32_t steps;
 
@@ -390,6 +393,29 @@ peek(struct fold *f, struct err *e)
 	return image_family(&f->peeked, &f->peeked_family, e);
 }
 
+/* What a record changes in the list of runs that go on: true always. */
+static bool
+follow_going(struct fold *f, struct image_entry *entry, enum record_type type,
+    const struct record_run *r)
+{
+	struct going_list *list = &f->going;
+
+	if (entry->going.ptr != list->ptr) { /* of another job, or the image */
+		free(list->ptr);
+		*list = (struct going_list){ 0 };
+		if (entry->going.len > 0 &&
+		    (list->ptr = slice_dup(entry->going)) != NULL)
+			list->len = (uint32_t)entry->going.len;
+		f->no_memory |= list->len != entry->going.len;
+	}
+	if (r == NULL)
+		going_set(list, &entry->run, entry->set.payload);
+	else
+		going_apply(list, &entry->run, type, r);
+	entry->going = slice_of(list->ptr, list->len);
+	return true;
+}
+
 /* One record of a job applied to what is known of it. */
 static void
 apply_job(struct fold *f, struct image_entry *entry, bool *exists,
@@ -401,6 +427,8 @@ apply_job(struct fold *f, struct image_entry *entry, bool *exists,
 	if (r->type == RECORD_JOB_SET) {
 		if (!*exists)
 			memset(entry, 0, sizeof(*entry));
+		else
+			follow_going(f, entry, r->type, NULL);
 		*exists = record_get_set(r->payload, &entry->set);
 		entry->kind = IMAGE_JOBS;
 		job_run_set(&entry->run, entry->set.due_ns);
@@ -409,6 +437,7 @@ apply_job(struct fold *f, struct image_entry *entry, bool *exists,
 	if (r->type == RECORD_JOB_REMOVE)
 		*exists = false;
 	if (!*exists || !record_get_run(r->type, r->payload, &run) ||
+	    !follow_going(f, entry, r->type, &run) ||
 	    (r->type == RECORD_JOB_FINISH &&
 		(run.flags & RECORD_FINISH_ORPHAN) != 0))
 		return;
@@ -483,7 +512,8 @@ merge_group(struct fold *f, unsigned family, bool in_image, struct err *e)
 		else
 			apply_entry(&entry, &exists, &r);
 	}
-	if (f->rule.failed || f->history[0].failed || f->history[1].failed)
+	if (f->no_memory || f->rule.failed || f->history[0].failed ||
+	    f->history[1].failed)
 		return err_nomem(e);
 	return exists ? image_add(f->writer, &entry, e) : 0;
 }
@@ -584,6 +614,8 @@ clear(struct fold *f)
 	f->reader = NULL;
 	f->has_peeked = f->more = false;
 	buf_free(&f->bytes);
+	free(f->going.ptr);
+	f->going = (struct going_list){ 0 };
 	buf_free(&f->history[0]);
 	buf_free(&f->history[1]);
 	buf_free(&f->rule);

@@ -155,6 +155,8 @@ put_job(struct buf *out, struct previous *previous,
 	const struct job_run *run = &entry->run;
 	unsigned plan = record_plan_flags(&entry->set);
 	bool has_run = run->execution_id != 0 || run->attempt != 0;
+	bool has_more = run->lost != 0 || run->losses != 0 || run->stop != 0 ||
+	    entry->going.len > 0;
 	size_t shared = shared_prefix(previous, id);
 
 	record_put_u8(out, (unsigned)shared);
@@ -163,7 +165,8 @@ put_job(struct buf *out, struct previous *previous,
 	    (unsigned)run->phase | (plan != 0 ? IMAGE_JOB_PLAN : 0) |
 		(has_run ? IMAGE_JOB_RUN : 0) |
 		(run->run_due_ns != 0 ? IMAGE_JOB_BESIDE : 0) |
-		(entry->history.len > 0 ? IMAGE_JOB_HISTORY : 0));
+		(entry->history.len > 0 ? IMAGE_JOB_HISTORY : 0) |
+		(has_more ? IMAGE_JOB_MORE : 0));
 	put_varint(out, zigzag(previous->due_ns, run->due_ns));
 	if (plan != 0) {
 		record_put_u8(out, plan);
@@ -178,6 +181,12 @@ put_job(struct buf *out, struct previous *previous,
 		record_put_i64(out, run->run_due_ns);
 	if (entry->history.len > 0)
 		record_put_text(out, entry->history);
+	if (has_more) {
+		record_put_u16(out, run->lost);
+		record_put_u8(out, run->losses);
+		record_put_u8(out, run->stop);
+		record_put_text(out, entry->going);
+	}
 	previous_set(previous, id, run->due_ns);
 }
 
@@ -211,6 +220,12 @@ get_job(struct record_reader *in, struct previous *previous,
 		entry->run.run_due_ns = record_get_i64(in);
 	if (flags & IMAGE_JOB_HISTORY)
 		entry->history = record_get_text(in);
+	if (flags & IMAGE_JOB_MORE) {
+		entry->run.lost = (uint16_t)record_get_u16(in);
+		entry->run.losses = (uint8_t)record_get_u8(in);
+		entry->run.stop = (uint8_t)record_get_u8(in);
+		entry->going = record_get_text(in);
+	}
 	entry->set.job = slice_of(previous->id, previous->id_len);
 	entry->set.due_ns = previous->due_ns;
 	return !in->bad;

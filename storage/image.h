@@ -36,6 +36,7 @@
  *     IMAGE_JOB_RUN: u64 execution_id, u32 attempt, i64 started_ns
  *     IMAGE_JOB_BESIDE: i64 due_ns of the run, which is not the plan's
  *     IMAGE_JOB_HISTORY: text, as in history.h
+ *     IMAGE_JOB_MORE: u16 lost, u8 losses, u8 stop, text, as in going.h
  */
 #ifndef STORAGE_IMAGE_H
 #define STORAGE_IMAGE_H
@@ -73,6 +74,7 @@ enum record_type image_record_type(enum image_kind kind);
 #define IMAGE_JOB_RUN 0x10u
 #define IMAGE_JOB_HISTORY 0x20u
 #define IMAGE_JOB_BESIDE 0x40u
+#define IMAGE_JOB_MORE 0x80u
 
 #define IMAGE_HEADER_LEN 64u
 
@@ -95,6 +97,7 @@ struct image_entry {
 	struct record_set set; /* IMAGE_JOBS: identifier and plan; due_ns too */
 	struct job_run run;
 	struct slice history;
+	struct slice going;
 };
 
 struct slice image_entry_id(const struct image_entry *entry);

@@ -11,7 +11,9 @@
  *
  * SET leads from every phase to planned, REMOVE from every phase to nothing,
  * RUN's TRIGGER from planned, executed and failed to queued, and that of a run
- * beside another from running to queued. `taken` is known in memory only.
+ * beside another from running to queued. `taken` is known in memory only. A run
+ * that goes on when SET or TRIGGER takes its place: see going.h. STOP changes
+ * nothing but how the run will have ended.
  */
 #ifndef STORAGE_JOB_RUN_H
 #define STORAGE_JOB_RUN_H
@@ -38,7 +40,24 @@ struct job_run {
 	uint32_t attempt;      /* the one that began last */
 	int64_t started_ns;    /* when that was */
 	int64_t run_due_ns; /* of that run, when it is not the plan's; or 0 */
+	uint16_t lost;	    /* its attempts that were lost with the server */
+	uint8_t losses;	    /* in a row, up to the last attempt */
+	uint8_t stop; /* told to end: how it has then ended; 0: it was not */
 };
+
+/* What the FINISH record of an attempt makes of those numbers. */
+static inline void
+job_run_count_loss(const struct record_run *r, uint8_t *losses, uint16_t *lost)
+{
+	if (!(r->flags & RECORD_FINISH_CRASH)) {
+		*losses = 0;
+		return;
+	}
+	if (*losses < UINT8_MAX)
+		(*losses)++;
+	if (*lost < UINT16_MAX)
+		(*lost)++;
+}
 
 static inline void
 job_run_set(struct job_run *run, int64_t due_ns)
@@ -47,9 +66,11 @@ job_run_set(struct job_run *run, int64_t due_ns)
 	run->due_ns = due_ns;
 	run->run_due_ns = 0;
 	run->execution_id = 0; /* a run that goes on is no longer its */
+	run->lost = 0;
+	run->losses = run->stop = 0;
 }
 
-/* A TRIGGER, START or FINISH record of the job. */
+/* A TRIGGER, START, FINISH or STOP record of the job. */
 static inline void
 job_run_apply(struct job_run *run, enum record_type type,
     const struct record_run *r)
@@ -60,6 +81,8 @@ job_run_apply(struct job_run *run, enum record_type type,
 		run->attempt = 0;
 		run->started_ns = 0;
 		run->run_due_ns = 0;
+		run->lost = 0;
+		run->losses = run->stop = 0;
 		if (r->flags & RECORD_TRIGGER_BESIDE) {
 			run->due_ns = r->next_due_ns;
 			if (r->due_ns != r->next_due_ns)
@@ -70,11 +93,19 @@ job_run_apply(struct job_run *run, enum record_type type,
 	if (run->execution_id != r->execution_id ||
 	    (run->phase != PHASE_QUEUED && run->phase != PHASE_RUNNING))
 		return;
+	if (type == RECORD_JOB_STOP) {
+		run->stop = (uint8_t)r->outcome;
+		return;
+	}
 	run->attempt = r->attempt;
 	run->started_ns = r->started_ns;
 	if (type == RECORD_JOB_START) {
 		run->phase = PHASE_RUNNING;
-	} else if (r->flags & RECORD_FINISH_RETRY) {
+		return;
+	}
+	run->stop = 0;
+	job_run_count_loss(r, &run->losses, &run->lost);
+	if (r->flags & RECORD_FINISH_RETRY) {
 		run->phase = PHASE_QUEUED;
 	} else if (r->next_due_ns != 0) {
 		run->phase = PHASE_PLANNED;

@@ -43,6 +43,7 @@ job_extra_free(struct job_extra *extra)
 		return;
 	free(extra->plan);
 	free(extra->history);
+	free(extra->going.ptr);
 	free(extra);
 }
 
@@ -300,20 +301,69 @@ jobs_walk(struct jobs *j)
 	return plan->cadence->job;
 }
 
+static struct job_run
+run_of(const struct job *job)
+{
+	const struct job_extra *x = job->extra;
+
+	return (struct job_run){
+		.phase = (enum job_phase)job->phase,
+		.due_ns = job->due_ns,
+		.execution_id = x->execution_id,
+		.attempt = x->attempt,
+		.started_ns = x->started_ns,
+		.run_due_ns = x->run_due_ns,
+		.lost = x->lost,
+		.losses = x->losses,
+		.stop = x->stop,
+	};
+}
+
+static void
+set_run(struct job_extra *x, const struct job_run *run)
+{
+	x->execution_id = run->execution_id;
+	x->attempt = run->attempt;
+	x->started_ns = run->started_ns;
+	x->run_due_ns = run->run_due_ns;
+	x->lost = run->lost;
+	x->losses = run->losses;
+	x->stop = run->stop;
+}
+
+static struct slice
+payload_of(const struct job_plan *plan)
+{
+	return plan == NULL ? slice_of(NULL, 0)
+			    : slice_of(plan->payload, plan->payload_len);
+}
+
+/* A run that goes on is no longer this job's. */
+static void
+let_go(struct jobs *j, struct job *job)
+{
+	struct job_run run = run_of(job);
+	struct job_extra *x = job->extra;
+	bool before = x->going.len > 0;
+
+	going_set(&x->going, &run, payload_of(x->plan));
+	j->n_going += !before && x->going.len > 0;
+	job_run_set(&run, job->due_ns);
+	set_run(x, &run);
+	x->execution = NULL;
+}
+
 /* Put the new plan in the place of the old; what the job has run stays. */
 static void
-adopt_plan(struct job *job, struct job_extra *extra)
+adopt_plan(struct jobs *j, struct job *job, struct job_extra *extra)
 {
 	if (job->extra == NULL) {
 		job->extra = extra;
 		return;
 	}
+	let_go(j, job);
 	free(job->extra->plan);
 	job->extra->plan = NULL;
-	/* A run that goes on is no longer this job's. */
-	job->extra->execution_id = 0;
-	job->extra->run_due_ns = 0;
-	job->extra->execution = NULL;
 	if (extra != NULL) {
 		job->extra->plan = extra->plan;
 		free(extra);
@@ -332,7 +382,7 @@ jobs_apply_set(struct jobs *j, const struct record_set *s,
 	job = jobs_get(j, ref);
 	tell(j, job, false);
 	delist(j, job->extra);
-	adopt_plan(job, extra);
+	adopt_plan(j, job, extra);
 	enlist(j, ref, s->due_ns);
 	job->due_ns = s->due_ns;
 	set_phase(j, job, PHASE_PLANNED);
@@ -353,6 +403,7 @@ jobs_apply_remove(struct jobs *j, struct slice id)
 	delist(j, job->extra);
 	unplan(j, ref);
 	j->count[job_status(job)]--;
+	j->n_going -= job->extra != NULL && job->extra->going.len > 0;
 	job_extra_free(job->extra);
 	arena_release(&j->arena, ref, job_size(job->id_len));
 }
@@ -381,22 +432,23 @@ jobs_apply_run(struct jobs *j, enum record_type type,
 	struct job_run run;
 	struct job_extra *x;
 	struct job *job;
+	bool before;
 
-	if (ref == JOB_NONE ||
-	    (type == RECORD_JOB_FINISH &&
-		(r->flags & RECORD_FINISH_ORPHAN) != 0))
+	if (ref == JOB_NONE)
 		return 0;
 	job = jobs_get(j, ref);
 	if ((x = need_extra(job)) == NULL)
 		return -1;
-	run = (struct job_run){ (enum job_phase)job->phase, job->due_ns,
-		x->execution_id, x->attempt, x->started_ns, x->run_due_ns };
+	run = run_of(job);
+	before = x->going.len > 0;
+	going_apply(&x->going, &run, type, r);
+	j->n_going += x->going.len > 0;
+	j->n_going -= before;
+	if (type == RECORD_JOB_FINISH && (r->flags & RECORD_FINISH_ORPHAN) != 0)
+		return 0;
 	job_run_apply(&run, type, r);
 	job->due_ns = run.due_ns;
-	x->execution_id = run.execution_id;
-	x->attempt = run.attempt;
-	x->started_ns = run.started_ns;
-	x->run_due_ns = run.run_due_ns;
+	set_run(x, &run);
 	if (type == RECORD_JOB_FINISH)
 		remember(x, r);
 	if (type == RECORD_JOB_TRIGGER)
@@ -409,7 +461,7 @@ jobs_apply_run(struct jobs *j, enum record_type type,
 
 int
 jobs_load(struct jobs *j, const struct record_set *set,
-    const struct job_run *run, struct slice history)
+    const struct job_run *run, struct slice history, struct slice going)
 {
 	struct job_extra *x;
 	uint32_t ref;
@@ -426,14 +478,18 @@ jobs_load(struct jobs *j, const struct record_set *set,
 	set_phase(j, job, run->phase);
 	if (run->phase == PHASE_PLANNED)
 		plan_at(j, ref, run->due_ns);
-	if (history.len == 0 && run->execution_id == 0 && run->attempt == 0)
+	if (history.len == 0 && run->execution_id == 0 && run->attempt == 0 &&
+	    going.len == 0)
 		return 0;
 	if ((x = need_extra(job)) == NULL)
 		return -1;
-	x->execution_id = run->execution_id;
-	x->attempt = run->attempt;
-	x->started_ns = run->started_ns;
-	x->run_due_ns = run->run_due_ns;
+	set_run(x, run);
+	if (going.len > 0) {
+		if ((x->going.ptr = slice_dup(going)) == NULL)
+			return -1;
+		x->going.len = (uint32_t)going.len;
+		j->n_going++;
+	}
 	if (history.len == 0)
 		return 0;
 	if ((x->history = slice_dup(history)) == NULL)

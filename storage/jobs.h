@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "going.h"
 #include "heap.h"
 #include "job_run.h"
 #include "radix.h"
@@ -39,10 +40,13 @@ struct job_plan {
 
 /* What only a job that has a plan of its own, or has run, needs. */
 struct job_extra {
-	struct job_plan *plan; /* owned; NULL: none */
-	char *history;	       /* owned; see history.h */
+	struct job_plan *plan;	 /* owned; NULL: none */
+	char *history;		 /* owned; see history.h */
+	struct going_list going; /* owned */
 	uint32_t history_len;
 	uint32_t attempt; /* see struct job_run */
+	uint16_t lost;
+	uint8_t losses, stop;
 	int64_t started_ns;
 	int64_t run_due_ns;
 	uint64_t execution_id;
@@ -63,6 +67,7 @@ struct jobs {
 	struct radix index;
 	struct heap due;
 	size_t count[JOB_STATUS_COUNT];
+	size_t n_going; /* jobs with runs in their list of those */
 	/* Jobs set with an earlier due time are placed as if due now: what
 	 * stands before it in the heap was due while the server was down. */
 	int64_t floor_ns;
@@ -132,7 +137,7 @@ int jobs_apply_run(struct jobs *j, enum record_type type,
 
 /* Put in a job from the image. -1: out of memory. */
 int jobs_load(struct jobs *j, const struct record_set *set,
-    const struct job_run *run, struct slice history);
+    const struct job_run *run, struct slice history, struct slice going);
 
 /* The first planned job due at or before now_ns, or JOB_NONE; *missed: it
  * was due before floor_ns. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "duration.h"
+#include "going.h"
 #include "history.h"
 #include "request.h"
 #include "token.h"
@@ -286,6 +287,8 @@ finish_text(struct buf *out, const struct print *p, const struct record_run *r)
 		buf_add_str(out, " ORPHAN");
 	if (r->flags & RECORD_FINISH_SILENT)
 		buf_add_str(out, " SILENT");
+	if (r->flags & RECORD_FINISH_CRASH)
+		buf_add_str(out, " CRASH");
 	if (r->reason.len > 0)
 		text_word(out, " REASON ", r->reason);
 }
@@ -307,17 +310,34 @@ trigger_text(struct buf *out, const struct record_run *r)
 }
 
 static void
+stop_text(struct buf *out, const struct print *p, const struct record_run *r)
+{
+	const char *word = outcome_word(p, r->outcome);
+
+	if (word != NULL)
+		text_word(out, " ", slice_str(word));
+	else
+		text_u64(out, " ", r->outcome);
+	buf_add_byte(out, '\n');
+}
+
+static void
 run_text(struct buf *out, const struct print *p, enum record_type type,
     uint64_t seq, const struct record_run *r)
 {
 	text_begin(out, p, seq,
 	    type == RECORD_JOB_TRIGGER	   ? "TRIGGER"
 		: type == RECORD_JOB_START ? "START"
+		: type == RECORD_JOB_STOP  ? "STOP"
 					   : "FINISH",
 	    r->job);
 	text_u64(out, " ", r->execution_id);
 	if (type == RECORD_JOB_TRIGGER) {
 		trigger_text(out, r);
+		return;
+	}
+	if (type == RECORD_JOB_STOP) {
+		stop_text(out, p, r);
 		return;
 	}
 	text_u64(out, " ", r->attempt);
@@ -329,15 +349,21 @@ run_text(struct buf *out, const struct print *p, enum record_type type,
 }
 
 static void
-finish_json(struct buf *out, const struct print *p, const struct record_run *r)
+outcome_json(struct buf *out, const struct print *p, const struct record_run *r)
 {
 	const char *word = outcome_word(p, r->outcome);
 
-	json_i64(out, "ended_ns", r->ended_ns);
 	if (word != NULL)
 		json_text(out, "outcome", slice_str(word));
 	else
 		json_u64(out, "outcome", r->outcome);
+}
+
+static void
+finish_json(struct buf *out, const struct print *p, const struct record_run *r)
+{
+	json_i64(out, "ended_ns", r->ended_ns);
+	outcome_json(out, p, r);
 	if (r->exit != RECORD_EXIT_NONE)
 		json_i64(out, "exit", r->exit);
 	if (r->next_due_ns != 0)
@@ -345,6 +371,8 @@ finish_json(struct buf *out, const struct print *p, const struct record_run *r)
 	json_flag(out, "retry", (r->flags & RECORD_FINISH_RETRY) != 0);
 	json_flag(out, "orphan", (r->flags & RECORD_FINISH_ORPHAN) != 0);
 	json_flag(out, "silent", (r->flags & RECORD_FINISH_SILENT) != 0);
+	if (r->flags & RECORD_FINISH_CRASH)
+		json_flag(out, "crash", true);
 	if (r->reason.len > 0)
 		json_text(out, "reason", r->reason);
 }
@@ -363,6 +391,11 @@ run_json(struct buf *out, const struct print *p, enum record_type type,
 			json_i64(out, "execution", r->due_ns);
 			json_i64(out, "next_execution", r->next_due_ns);
 		}
+		json_end(out);
+		return;
+	}
+	if (type == RECORD_JOB_STOP) {
+		outcome_json(out, p, r);
 		json_end(out);
 		return;
 	}
@@ -606,6 +639,7 @@ print_record(struct buf *out, const struct print *p, const struct record *r)
 	case RECORD_JOB_TRIGGER:
 	case RECORD_JOB_START:
 	case RECORD_JOB_FINISH:
+	case RECORD_JOB_STOP:
 		if (!record_get_run(r->type, r->payload, &run))
 			return false;
 		if (p->all)
@@ -680,6 +714,30 @@ put_history(struct buf *out, const struct print *p, struct slice job,
 	return true;
 }
 
+/* Runs that go on beside the job's own. */
+static bool
+put_going(struct buf *out, const struct print *p, struct slice job,
+    struct slice going)
+{
+	struct record_reader in;
+	struct going g;
+
+	record_read(&in, going);
+	while (going_next(&in, &g)) {
+		struct record_run run = { .job = job,
+			.execution_id = g.execution_id,
+			.attempt = g.attempt,
+			.started_ns = g.started_ns,
+			.outcome = g.stop };
+
+		if (g.flags & GOING_RUNNING)
+			put_run(out, p, RECORD_JOB_START, 0, &run);
+		if (g.stop != 0)
+			put_run(out, p, RECORD_JOB_STOP, 0, &run);
+	}
+	return record_done(&in);
+}
+
 bool
 print_entry(struct buf *out, const struct print *p,
     const struct image_entry *entry)
@@ -697,7 +755,8 @@ print_entry(struct buf *out, const struct print *p,
 	put_set(out, p, 0, &entry->set, job_phase_status(entry->run.phase));
 	if (!p->all)
 		return true;
-	if (!put_history(out, p, entry->set.job, entry->history)) {
+	if (!put_history(out, p, entry->set.job, entry->history) ||
+	    !put_going(out, p, entry->set.job, entry->going)) {
 		out->len = start;
 		return false;
 	}
@@ -711,5 +770,8 @@ print_entry(struct buf *out, const struct print *p,
 		put_run(out, p, RECORD_JOB_TRIGGER, 0, &run);
 	if (entry->run.phase == PHASE_RUNNING)
 		put_run(out, p, RECORD_JOB_START, 0, &run);
+	run.outcome = entry->run.stop;
+	if (run.outcome != 0)
+		put_run(out, p, RECORD_JOB_STOP, 0, &run);
 	return true;
 }

@@ -21,6 +21,7 @@ record_type_name(enum record_type type)
 		[RECORD_JOB_TRIGGER] = "trigger",
 		[RECORD_JOB_START] = "start",
 		[RECORD_JOB_FINISH] = "finish",
+		[RECORD_JOB_STOP] = "stop",
 		[RECORD_RULE_SET] = "rule_set",
 		[RECORD_RULE_REMOVE] = "rule_remove",
 		[RECORD_RULE_PAUSE] = "rule_pause",
@@ -412,6 +413,12 @@ record_put_run(struct buf *out, enum record_type type,
 		record_end(out, start, type);
 		return;
 	}
+	if (type == RECORD_JOB_STOP) {
+		record_put_u8(out, r->outcome);
+		record_put_name(out, r->job);
+		record_end(out, start, type);
+		return;
+	}
 	record_put_u32(out, r->attempt);
 	record_put_i64(out, r->started_ns);
 	if (type == RECORD_JOB_FINISH) {
@@ -448,6 +455,11 @@ record_get_run(enum record_type type, struct slice payload,
 		return record_done(&in) && r->job.len > 0 &&
 		    (r->flags & ~RECORD_TRIGGER_FLAGS) == 0;
 	}
+	if (type == RECORD_JOB_STOP) {
+		r->outcome = record_get_u8(&in);
+		r->job = record_get_name(&in);
+		return record_done(&in) && r->job.len > 0 && r->outcome != 0;
+	}
 	r->attempt = record_get_u32(&in);
 	r->started_ns = record_get_i64(&in);
 	if (type == RECORD_JOB_FINISH) {
@@ -475,6 +487,7 @@ record_subject(enum record_type type, struct slice payload)
 		[RECORD_JOB_TRIGGER] = 9,
 		[RECORD_JOB_START] = 20,
 		[RECORD_JOB_FINISH] = 42,
+		[RECORD_JOB_STOP] = 9,
 		[RECORD_RULE_SET] = 1,
 		[RECORD_RULE_PAUSE] = 1,
 		[RECORD_ENTRY_SET] = 1,

@@ -98,6 +98,9 @@ enum record_type {
 	RECORD_ENTRY_SET = 10,
 	/* u8 kind, name identifier */
 	RECORD_ENTRY_REMOVE = 11,
+	/* A run was told to end, and how it then has ended, whatever comes:
+	 * u64 execution_id, u8 outcome, name job */
+	RECORD_JOB_STOP = 12,
 	RECORD_TYPE_END
 };
 
@@ -141,7 +144,9 @@ const char *entry_kind_command(enum entry_kind kind);
 #define RECORD_FINISH_REASON 0x04u
 /* It has written nothing. */
 #define RECORD_FINISH_SILENT 0x08u
-#define RECORD_FINISH_FLAGS 0x0fu
+/* It was lost with the server. */
+#define RECORD_FINISH_CRASH 0x10u
+#define RECORD_FINISH_FLAGS 0x1fu
 #define RECORD_OUTCOME_SUCCESS 1u /* the others: enum run_outcome */
 #define RECORD_EXIT_NONE (-1)	  /* it has no exit status */
 
@@ -235,7 +240,7 @@ struct record_set {
 	struct slice cron, zone, payload;      /* ptr NULL: none */
 };
 
-struct record_run { /* TRIGGER, START and FINISH; others' fields are zero */
+struct record_run { /* TRIGGER to FINISH, STOP; others' fields are zero */
 	struct slice job;
 	struct slice rule;
 	uint64_t execution_id;

@@ -579,7 +579,8 @@ apply_watched(struct store *s, const struct record *r, void *prepared,
 static bool
 is_of_job(enum record_type type)
 {
-	return type >= RECORD_JOB_SET && type <= RECORD_JOB_FINISH;
+	return (type >= RECORD_JOB_SET && type <= RECORD_JOB_FINISH) ||
+	    type == RECORD_JOB_STOP;
 }
 
 static int

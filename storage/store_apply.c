@@ -121,6 +121,7 @@ store_apply(struct store *s, const struct record *r, void *prepared,
 	case RECORD_JOB_TRIGGER:
 	case RECORD_JOB_START:
 	case RECORD_JOB_FINISH:
+	case RECORD_JOB_STOP:
 		if (!record_get_run(r->type, r->payload, &run))
 			return bad_record(e);
 		if (s->last_execution_id < run.execution_id)
@@ -179,7 +180,7 @@ store_recover_entry(void *arg, const struct image_entry *entry, struct err *e)
 		return err_nomem(e);
 	if (entry->kind == IMAGE_JOBS)
 		return jobs_load(&s->jobs, &entry->set, &entry->run,
-			   entry->history) == 0
+			   entry->history, entry->going) == 0
 		    ? 0
 		    : err_nomem(e);
 	r.type = image_record_type(entry->kind);

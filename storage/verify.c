@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "going.h"
 #include "history.h"
 #include "rules.h"
 
@@ -44,6 +45,7 @@ verify_record(const struct record *r, struct err *e)
 	case RECORD_JOB_TRIGGER:
 	case RECORD_JOB_START:
 	case RECORD_JOB_FINISH:
+	case RECORD_JOB_STOP:
 		good = record_get_run(r->type, r->payload, &run);
 		break;
 	case RECORD_RULE_SET:
@@ -89,6 +91,20 @@ verify_history(struct slice history, struct err *e)
 }
 
 static int
+verify_going(struct slice going, struct err *e)
+{
+	struct record_reader in;
+	struct going run;
+
+	record_read(&in, going);
+	while (going_next(&in, &run))
+		;
+	return record_done(&in) && going.len <= GOING_BYTES_MAX
+	    ? 0
+	    : err_set(e, ERR_INVALID, "its runs make no sense");
+}
+
+static int
 verify_content(const struct image_entry *entry, struct err *e)
 {
 	struct record_entry content;
@@ -100,7 +116,9 @@ verify_content(const struct image_entry *entry, struct err *e)
 		return record_get_entry(RECORD_ENTRY_SET, entry->payload,
 		    &content, e);
 	default:
-		return verify_history(entry->history, e);
+		return verify_history(entry->history, e) == -1
+		    ? -1
+		    : verify_going(entry->going, e);
 	}
 }
 

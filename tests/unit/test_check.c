@@ -338,9 +338,9 @@ test_contents(void **state)
 	static const enum record_type types[] = { RECORD_JOB_SET,
 		RECORD_JOB_TRIGGER, RECORD_JOB_START, RECORD_JOB_FINISH,
 		RECORD_RULE_SET, RECORD_RULE_PAUSE, RECORD_ENTRY_SET,
-		RECORD_ENTRY_REMOVE };
+		RECORD_ENTRY_REMOVE, RECORD_JOB_STOP };
 	const char *path = folder_path(*state, "log");
-	struct record_run run = { .job = slice_str("a") };
+	struct record_run run = { .job = slice_str("a"), .outcome = 4 };
 	struct log_maker m;
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -355,6 +355,7 @@ test_contents(void **state)
 	log_pause(&m, "r", true);
 	log_run(&m, RECORD_JOB_TRIGGER, &run);
 	log_run(&m, RECORD_JOB_START, &run);
+	log_run(&m, RECORD_JOB_STOP, &run);
 	log_run(&m, RECORD_JOB_FINISH, &run);
 	log_name(&m, RECORD_JOB_REMOVE, "a");
 	log_name(&m, RECORD_RULE_REMOVE, "r");

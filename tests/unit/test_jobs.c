@@ -272,7 +272,7 @@ a_loaded_job_is_the_same(void **state)
 	const struct record_set plan = { .job = slice_str("b"),
 		.due_ns = 7,
 		.payload = slice_str("p") };
-	struct job_run r = { PHASE_QUEUED, 9, 5, 2, 11, 0 };
+	struct job_run r = { PHASE_QUEUED, 9, 5, 2, 11, 0, 0, 0, 0 };
 	struct job *job;
 
 	(void)state;
@@ -280,7 +280,9 @@ a_loaded_job_is_the_same(void **state)
 	run(RECORD_JOB_TRIGGER, "a", 1, 0, 0);
 	run(RECORD_JOB_FINISH, "a", 1, 1, 0);
 	assert_int_equal(jobs_reserve(&jobs, 1), 0);
-	assert_int_equal(jobs_load(&jobs, &plan, &r, job_history(get("a"))), 0);
+	assert_int_equal(
+	    jobs_load(&jobs, &plan, &r, job_history(get("a")), slice_str("")),
+	    0);
 	job = get("b");
 	assert_int_equal(job->phase, PHASE_QUEUED);
 	assert_int_equal(job->due_ns, 9);
@@ -290,11 +292,11 @@ a_loaded_job_is_the_same(void **state)
 	assert_string_equal(job->extra->plan->payload, "p");
 	assert_true(slice_eq(job_history(job), job_history(get("a"))));
 	expect_counts(0, 1, 1, 0);
-	r = (struct job_run){ PHASE_PLANNED, 3, 0, 0, 0, 0 };
+	r = (struct job_run){ PHASE_PLANNED, 3, 0, 0, 0, 0, 0, 0, 0 };
 	assert_int_equal(jobs_reserve(&jobs, 1), 0);
 	assert_int_equal(jobs_load(&jobs,
 			     &(struct record_set){ .job = slice_str("c") }, &r,
-			     slice_of("", 0)),
+			     slice_of("", 0), slice_of("", 0)),
 	    0);
 	assert_null(get("c")->extra);
 	expect_next("c", 3);

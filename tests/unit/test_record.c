@@ -287,7 +287,7 @@ unknown_flags_and_empty_names_are_refused(void **state)
 {
 	struct record_set set = { .job = slice_str("j") };
 	struct record_set back;
-	struct record_run run = { .job = slice_str("j"), .flags = 16 };
+	struct record_run run = { .job = slice_str("j"), .flags = 32 };
 	struct record_run run_back;
 
 	(void)state;

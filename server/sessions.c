@@ -120,7 +120,7 @@ server_crew_changed(void *ctx, struct crew *crew)
 void
 server_run_event(struct server *s, const struct run_event *event)
 {
-	if (event->kind == RUN_STARTED || event->kind == RUN_FINISHED)
+	if (event->kind <= RUN_FINISHED)
 		tell_run_event(s, event);
 	else
 		sessions_event(s->sessions, event);

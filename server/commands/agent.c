@@ -205,18 +205,58 @@ cmd_agent_stop(struct conn *c, const struct request *r, struct err *e)
 	return HANDLED;
 }
 
+/* An AGENT CLEANUP under way. */
+struct cleanup {
+	struct conn *c;
+	size_t n;
+};
+
+static void
+put_stopped(struct buf *out, struct slice id, size_t n)
+{
+	reply_begin_ok(out, id);
+	reply_u64(out, n);
+	reply_end(out);
+}
+
+/* That the runs are to end is durable, or was refused. */
+static void
+answer_cleanup(void *arg, struct slice note, const struct err *e)
+{
+	struct slice id = conn_noted_id(note);
+	struct cleanup *up = arg;
+
+	if (e != NULL)
+		reply_error(conn_answer(up->c, note), id, e);
+	else
+		put_stopped(conn_answer(up->c, note), id, up->n);
+	conn_answered(up->c, note, e != NULL);
+	free(up);
+}
+
 int
 cmd_agent_cleanup(struct conn *c, const struct request *r, struct err *e)
 {
 	struct server *s = c->server;
-	size_t n = sessions_stop_all(s->sessions);
+	struct cleanup *up = calloc(1, sizeof(*up));
+	const struct store_waiter w = { .done = answer_cleanup,
+		.arg = up,
+		.note = conn_note(c, r->id) };
 	char why[RUN_REASON_MAX];
+	size_t n_children;
+	int rc;
 
-	(void)e;
+	if (up == NULL)
+		return err_nomem(e);
+	up->c = c;
+	up->n = sessions_stop_all(s->sessions);
 	put_who(c, "stopped by AGENT CLEANUP", why, sizeof(why));
-	n += sched_stop_children(s->sched, why);
-	reply_begin_ok(conn_reply(c), r->id);
-	reply_u64(conn_reply(c), n);
-	reply_end(conn_reply(c));
-	return HANDLED;
+	rc = sched_stop_children(s->sched, why, &w, &n_children, e);
+	up->n += n_children;
+	if (rc == 1)
+		return conn_asked(c, 0);
+	if (rc == 0)
+		put_stopped(conn_reply(c), r->id, up->n);
+	free(up);
+	return rc == 0 ? HANDLED : FAILED;
 }

@@ -53,10 +53,12 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (x->phase == EXECUTION_RUNNING)
+	if (x->phase == EXECUTION_RUNNING) {
+		x->executor->timed_out(x);
 		stop(x, RUN_TIMEOUT, false);
-	else
+	} else {
 		x->runner->stop(x, true);
+	}
 }
 
 void
@@ -145,7 +147,7 @@ stopped(struct run *run)
 	const char *why = "cancelled";
 
 	if (run->outcome == RUN_TIMEOUT)
-		why = "did not end within its timeout";
+		why = RUN_WHY_TIMEOUT;
 	else if (run->outcome == RUN_LOST)
 		why = "the server stopped";
 	run->answered = false; /* to the stop, if at all */

@@ -41,6 +41,8 @@ struct executor {
 
 	/* It runs. Not called for a run that could not be started. */
 	void (*started)(struct execution *x);
+	/* Its time is over, and it is about to be told to end. */
+	void (*timed_out)(struct execution *x);
 	/* Ownership of the run goes to the callee, x is free again. */
 	void (*ended)(struct execution *x, struct run *run);
 	/* Of sessions: the AGENT_ kinds. */

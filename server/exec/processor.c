@@ -35,7 +35,7 @@
  */
 enum {
 	ORDERS_PER_SEAT = 4,  /* run, abandon, cancel, forced cancel */
-	REPORTS_PER_SEAT = 2, /* started, finished */
+	REPORTS_PER_SEAT = 3, /* started, timed out, finished */
 	ORDERS_PER_AGENT = 6, /* start, run, answer, three ways to stop */
 	REPORTS_PER_AGENT = 4 /* started, spoke, done, ended */
 };
@@ -160,6 +160,20 @@ on_started(struct execution *x)
 		.owner = x->run->owner,
 		.pid = x->pid,
 		.started_ns = x->run->started_ns,
+	};
+
+	if (!is_probe(p, seat_of(p, x)))
+		report(p, seat_of(p, x), &event);
+}
+
+static void
+on_timed_out(struct execution *x)
+{
+	struct processor *p = x->executor->arg;
+	const struct run_event event = {
+		.kind = RUN_TIMED_OUT,
+		.execution_id = x->run->execution_id,
+		.owner = x->run->owner,
 	};
 
 	if (!is_probe(p, seat_of(p, x)))
@@ -295,6 +309,7 @@ copy_options(struct processor *p, const struct processor_options *o,
 	ex->network_limit_ns =
 	    o->network_limit_ns > 0 ? o->network_limit_ns : NETWORK_LIMIT_NS;
 	ex->started = on_started;
+	ex->timed_out = on_timed_out;
 	ex->ended = on_ended;
 	ex->agent = on_agent;
 	ex->arg = p;

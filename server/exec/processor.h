@@ -40,6 +40,7 @@ struct processor_options {
 
 enum run_event_kind {
 	RUN_STARTED,
+	RUN_TIMED_OUT, /* it has been told to end */
 	RUN_FINISHED,
 	RUN_PROBED, /* a probe has ended: its only event */
 	/* Of sessions; see processor_agent_start. */
@@ -129,8 +130,8 @@ void processor_agent_stop(struct processor *p, unsigned agent,
     enum agent_stop how);
 
 /* The next event in order; false when there is none now. Of one run,
- * RUN_STARTED comes before RUN_FINISHED; a run that could not be started has
- * only the latter. */
+ * RUN_STARTED comes before RUN_TIMED_OUT and that before RUN_FINISHED; a run
+ * that could not be started has only the latter. */
 bool processor_take(struct processor *p, struct run_event *event);
 
 /* Kills what still runs (SIGKILL to each process group), waits for it, ends

@@ -27,6 +27,7 @@ enum run_outcome {
 
 #define RUN_EXIT_NONE (-1) /* no exit status: `-` */
 #define RUN_REASON_MAX 192
+#define RUN_WHY_TIMEOUT "did not end within its timeout"
 #define RUN_NOTE_MAX 76
 
 struct run {

@@ -51,6 +51,17 @@ finish_over(struct sessions *all)
 	}
 }
 
+/* Its time is over, and it is about to be told to end. */
+static void
+tell_timeout(struct sessions *all, const struct run *run)
+{
+	const struct run_event event = { .kind = RUN_TIMED_OUT,
+		.execution_id = run->execution_id,
+		.owner = run->owner };
+
+	all->o.run_event(all->o.ctx, &event);
+}
+
 /* The run of a session that is gone. */
 static void
 finish_lost(struct session *s, struct run *run)
@@ -60,7 +71,7 @@ finish_lost(struct session *s, struct run *run)
 	if (outcome == RUN_CANCELLED)
 		(void)run_explain(run, "cancelled");
 	else if (outcome == RUN_TIMEOUT)
-		(void)run_explain(run, "did not end within its timeout");
+		(void)run_explain(run, "%s", RUN_WHY_TIMEOUT);
 	else
 		(void)run_explain(run, "session %llu: %s",
 		    (unsigned long long)s->id, s->error);
@@ -293,6 +304,8 @@ stop_run(struct session *s, enum run_outcome outcome, bool force)
 	struct run *run = s->run;
 
 	s->outcome = outcome;
+	if (outcome == RUN_TIMEOUT)
+		tell_timeout(s->all, run);
 	if (s->spec != NULL) {
 		session_set_state(s, SESSION_STOPPING);
 		session_press(s, force ? AGENT_KILL : AGENT_TERM);

@@ -98,7 +98,7 @@ struct sessions_options {
 	struct buf *(*event)(void *ctx, struct conn *conn);
 	void (*close)(void *ctx, struct conn *conn, bool now);
 
-	/* To the scheduler: RUN_STARTED and RUN_FINISHED of runs; that a crew
+	/* To the scheduler: RUN_STARTED to RUN_FINISHED of runs; that a crew
 	 * may have room; how many more sessions there may be. */
 	void (*run_event)(void *ctx, const struct run_event *event);
 	void (*room)(void *ctx, const struct crew *crew);

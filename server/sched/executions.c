@@ -72,6 +72,27 @@ current_job(const struct sched *s, const struct execution *x)
 	return ref;
 }
 
+void
+execution_detach(struct sched *s, struct execution *x)
+{
+	x->detached = true;
+	x->next_detached = s->detached;
+	x->link_detached = &s->detached;
+	if (s->detached != NULL)
+		s->detached->link_detached = &x->next_detached;
+	s->detached = x;
+}
+
+static void
+unlink_detached(struct execution *x)
+{
+	if (!x->detached)
+		return;
+	*x->link_detached = x->next_detached;
+	if (x->next_detached != NULL)
+		x->next_detached->link_detached = x->link_detached;
+}
+
 /* Take an execution out of whatever it waits in. */
 static void
 leave(struct sched *s, struct execution *x)
@@ -215,6 +236,7 @@ executions_free(struct sched *s, struct execution *x)
 {
 	leave(s, x);
 	dismiss(s, x);
+	unlink_detached(x);
 	if (x->run != NULL) {
 		x->run->spec = NULL;
 		run_free(x->run);
@@ -224,7 +246,6 @@ executions_free(struct sched *s, struct execution *x)
 	if (x->rule != NULL)
 		hold_open(s, x->rule);
 	hold_unref(x->rule);
-	free(x->requester);
 	free(x->why_stopped);
 	free(x);
 }

@@ -11,19 +11,6 @@
 #include "log.h"
 #include "os.h"
 
-struct requester *
-requester_new(const struct store_waiter *w)
-{
-	struct requester *r = calloc(1, sizeof(*r));
-
-	if (r == NULL)
-		return NULL;
-	r->waiter = *w;
-	memcpy(r->note, w->note.ptr, w->note.len);
-	r->waiter.note.ptr = r->note;
-	return r;
-}
-
 static void
 tell_requester(struct execution *x, const struct err *e)
 {
@@ -32,8 +19,7 @@ tell_requester(struct execution *x, const struct err *e)
 	if (r == NULL)
 		return;
 	x->requester = NULL;
-	r->waiter.done(r->waiter.arg, r->waiter.note, e);
-	free(r);
+	requester_tell(r, e);
 }
 
 static void
@@ -75,7 +61,7 @@ take_over(struct sched *s, struct execution *x)
 	struct execution *before = extra->execution;
 
 	if (before != NULL && before != x) {
-		before->detached = true;
+		execution_detach(s, before);
 		waitq_remove(&before->wait);
 	}
 	extra->execution = x;
@@ -366,7 +352,7 @@ journal_lost(struct sched *s, struct execution *x, int64_t now_ns)
 		.ended_ns = now_ns > x->started_ns ? now_ns : x->started_ns,
 		.outcome = RUN_LOST,
 		.exit = RUN_EXIT_NONE,
-		.flags = RECORD_FINISH_RETRY,
+		.flags = RECORD_FINISH_RETRY | RECORD_FINISH_CRASH,
 		.next_due_ns = now_ns,
 		.reason = slice_str(SCHED_LOST),
 	};
@@ -374,4 +360,28 @@ journal_lost(struct sched *s, struct execution *x, int64_t now_ns)
 
 	(void)store_run(s->store, RECORD_JOB_FINISH, &r, WAL_RESULT, &nobody,
 	    &e); /* if it is refused, only HISTORY lacks it */
+}
+
+int
+journal_stop(struct sched *s, const struct execution *x,
+    enum run_outcome outcome, enum wal_urgency urgency,
+    const struct store_waiter *w, struct err *e)
+{
+	const struct record_run r = {
+		.job = execution_job(x),
+		.execution_id = x->id,
+		.outcome = outcome,
+	};
+
+	return store_run(s->store, RECORD_JOB_STOP, &r, urgency, w, e);
+}
+
+void
+journal_timed_out(struct sched *s, const struct execution *x)
+{
+	const struct store_waiter nobody = { 0 };
+	struct err e;
+
+	(void)journal_stop(s, x, RUN_TIMEOUT, WAL_RESULT, &nobody,
+	    &e); /* if it is refused, its result will tell */
 }

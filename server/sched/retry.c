@@ -7,13 +7,20 @@
 #include "os.h"
 #include "tstamp.h"
 
+/* Its attempts so far; those that a server took with it do not count. */
+static int64_t
+n_tried(const struct execution *x)
+{
+	return (int64_t)x->attempt - x->lost;
+}
+
 static int64_t
 longest_wait(const struct execution *x)
 {
 	int64_t wait = x->spec->number[OPTION_backoff];
 	int64_t max = x->spec->number[OPTION_backoff_max];
 
-	for (uint32_t n = 1; n < x->attempt && wait < max; n++)
+	for (int64_t n = 1; n < n_tried(x) && wait < max; n++)
 		wait = wait > max / 2 ? max : wait * 2;
 	return wait < max ? wait : max;
 }
@@ -23,15 +30,15 @@ wanted(const struct execution *x)
 {
 	int64_t retries = x->spec->number[OPTION_retries];
 
-	if (x->stopping)
+	if (x->stopping || x->deadly)
 		return false;
 	switch (x->run == NULL ? RUN_FAILURE : x->run->outcome) {
 	case RUN_LOST: /* on_crash=rerun gives it one more */
 		retries += x->spec->number[OPTION_on_crash] == ON_CRASH_RERUN;
-		return x->attempt <= retries;
+		return n_tried(x) <= retries;
 	case RUN_FAILURE:
 	case RUN_TIMEOUT:
-		return x->attempt <= retries;
+		return n_tried(x) <= retries;
 	default:
 		return false;
 	}

@@ -36,17 +36,34 @@ sched_tell(const struct sched *s, const struct execution *x,
 	if (kind == SCHED_ENDED) {
 		event.run = x->run;
 		event.retried = x->retry_at_ns != 0;
+		event.gave_up = x->gave_up;
 	}
 	s->options.observe(s->options.ctx, &event);
+}
+
+/* That of its plan, which the job may have no more. */
+static struct slice
+payload_of(const struct sched *s, const struct execution *x)
+{
+	uint32_t ref = jobs_find(s->jobs, execution_job(x));
+	const struct job_extra *extra = jobs_get(s->jobs, ref)->extra;
+	const struct job_plan *plan = extra->plan;
+	struct record_reader in;
+	struct going g;
+
+	record_read(&in, slice_of(extra->going.ptr, extra->going.len));
+	while (x->detached && going_next(&in, &g))
+		if (g.execution_id == x->id && (g.flags & GOING_OWN) != 0)
+			return g.payload;
+	return plan == NULL ? slice_of(NULL, 0)
+			    : slice_of(plan->payload, plan->payload_len);
 }
 
 /* The order for the processor; NULL: no memory. */
 static struct run *
 make_run(const struct sched *s, const struct execution *x)
 {
-	uint32_t ref = current_job(s, x);
-	const struct job *job = jobs_get(s->jobs, ref);
-	const struct job_plan *plan = job->extra->plan;
+	struct slice payload = payload_of(s, x);
 	struct run *run = calloc(1, sizeof(*run));
 
 	if (run == NULL)
@@ -58,11 +75,10 @@ make_run(const struct sched *s, const struct execution *x)
 	if ((run->job = strdup(x->job)) == NULL ||
 	    (run->rule = strdup(x->rule->id)) == NULL)
 		goto fail;
-	if (plan != NULL && plan->payload != NULL) {
-		if ((run->payload = malloc(plan->payload_len + 1)) == NULL)
+	if (payload.ptr != NULL) {
+		if ((run->payload = slice_dup(payload)) == NULL)
 			goto fail;
-		memcpy(run->payload, plan->payload, plan->payload_len + 1);
-		run->payload_len = plan->payload_len;
+		run->payload_len = payload.len;
 	}
 	return run;
 fail:
@@ -79,7 +95,8 @@ hold_again(struct sched *s, struct execution *x, struct run *run)
 	run->spec = NULL;
 	run_free(run);
 	if (x->detached) { /* its job is another by now */
-		executions_free(s, x);
+		journal_finish(s, x, RUN_LOST, SCHED_GONE, x->started_ns,
+		    os->wall_ns());
 		return;
 	}
 	x->started_ns = 0;
@@ -112,8 +129,11 @@ start(struct sched *s, struct execution *x)
 	if (x->began_ns == 0)
 		x->began_ns = x->started_ns;
 	executions_enter(s, x, EXECUTION_STARTING);
-	if (x->spec->number[OPTION_on_crash] == ON_CRASH_FAIL) {
-		journal_record(s, x); /* submitted when it is durable */
+	if (x->spec->number[OPTION_on_crash] == ON_CRASH_FAIL ||
+	    store_busy(s->store, execution_slot(x), true)) {
+		/* Submitted when it is durable; and when its job is not going
+		 * to be another, of which its record would tell. */
+		journal_record(s, x);
 	} else {
 		/* At least once: the run need not wait for its record. */
 		journal_started(s, x);
@@ -377,6 +397,10 @@ sched_run_event(struct sched *s, const struct run_event *event)
 	struct execution *x = event->owner;
 
 	assert(x->state == EXECUTION_RUNNING);
+	if (event->kind == RUN_TIMED_OUT) {
+		journal_timed_out(s, x);
+		return;
+	}
 	if (event->kind == RUN_STARTED) {
 		x->pid = event->pid;
 		x->started_ns = event->started_ns;
@@ -398,20 +422,6 @@ sched_run_event(struct sched *s, const struct run_event *event)
 	sched_start(s);
 }
 
-/* Executions that go on although their job had been set anew. */
-static void
-mark_removed(struct sched *s, struct slice job)
-{
-	struct list *const lists[] = { &s->running, &s->recording, &s->blocked,
-		&s->refused };
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		for (struct execution *x = lists[i]->first; x != NULL;
-		     x = x->next)
-			if (x->detached && slice_eq(execution_job(x), job))
-				x->removed = true;
-}
-
 /* Whether something of it runs, is known to the log, or is about to be. */
 static bool
 has_begun(const struct sched *s, const struct execution *x)
@@ -430,6 +440,22 @@ has_begun(const struct sched *s, const struct execution *x)
 	}
 }
 
+/* Executions whose job had been set anew before it was removed. */
+static void
+remove_detached(struct sched *s, struct slice job)
+{
+	struct execution *x, *next;
+
+	for (x = s->detached; x != NULL; x = next) {
+		next = x->next_detached;
+		if (!slice_eq(execution_job(x), job))
+			continue;
+		x->removed = true;
+		if (!has_begun(s, x))
+			executions_free(s, x);
+	}
+}
+
 /* A job is about to be set anew or removed: its execution is no longer its,
  * and has no purpose if it has not begun. */
 static void
@@ -439,10 +465,10 @@ job_changing(void *ctx, const struct job *job, bool removed)
 	struct execution *x = job->extra->execution;
 
 	if (removed)
-		mark_removed(s, job_id(job));
+		remove_detached(s, job_id(job));
 	if (x == NULL)
 		return;
-	x->detached = true;
+	execution_detach(s, x);
 	x->removed = removed;
 	if (!has_begun(s, x))
 		executions_free(s, x);
@@ -488,6 +514,7 @@ sched_free(struct sched *s)
 	store_set_hooks(s->store, &none);
 	while (s->oldest != NULL)
 		executions_free(s, s->oldest);
+	requesters_fini(s);
 	hold_release(s); /* nothing is held: only the list goes */
 	for (uint32_t i = 1; i < rules->n_slots; i++) {
 		struct rule *rule = rules_by_slot(rules, i);
@@ -499,74 +526,6 @@ sched_free(struct sched *s)
 	}
 	breakers_fini(s);
 	free(s);
-}
-
-/* Take up one job that was due when the last server ended: as if it waited
- * for an attempt at its due time, so that all go on in that order. */
-static int
-recover_job(struct sched *s, struct job *job, int64_t now_ns)
-{
-	struct execution *x = executions_new(s, job);
-
-	if (x == NULL)
-		return -1;
-	x->id = job->extra->execution_id;
-	if (job->extra->run_due_ns != 0) {
-		x->due_ns = job->extra->run_due_ns;
-		x->keep_due_ns = job->due_ns;
-	}
-	replan_taken(s, job, x->due_ns);
-	x->attempt = job->extra->attempt;
-	x->began_ns = x->started_ns = job->extra->started_ns;
-	job->extra->execution = x;
-	if (x->rule == NULL) {
-		journal_finish(s, x, RUN_FAILURE, SCHED_NO_RULE, now_ns,
-		    now_ns);
-		return 0;
-	}
-	if (job->phase == PHASE_RUNNING) {
-		LOG_WARN("run_lost", LOG_STR("job", x->job),
-		    LOG_STR("rule", x->rule->id), LOG_U64("execution", x->id));
-		if (x->spec->number[OPTION_on_crash] == ON_CRASH_FAIL) {
-			x->stopping = true; /* at most once: no retry */
-			journal_finish(s, x, RUN_LOST, SCHED_LOST, x->began_ns,
-			    now_ns);
-			return 0;
-		}
-		journal_lost(s, x, now_ns);
-	}
-	x->retry_at_ns = x->due_ns;
-	x->retry_mono_ns = x->due_ns; /* for the order: all go on at once */
-	retry_wait(s, x);
-	return 0;
-}
-
-int
-sched_recover(struct sched *s, int64_t now_ns, struct err *e)
-{
-	struct radix_walk w;
-	uint32_t ref;
-
-	s->jobs->floor_ns = now_ns;
-	if (hold_rules(s) == -1)
-		return err_nomem(e);
-	for (replan_begin(s); s->replanning;) /* the clock was set since? */
-		replan_step(s, now_ns);
-	if (s->jobs->count[JOB_TRIGGERED] == 0)
-		return 0;
-	radix_seek(&w, &s->jobs->index, slice_of("", 0), false);
-	while ((ref = radix_step(&w)) != RADIX_NONE) {
-		struct job *job = jobs_get(s->jobs, ref);
-
-		if (job_status(job) == JOB_TRIGGERED &&
-		    recover_job(s, job, now_ns) == -1)
-			return err_nomem(e);
-	}
-	while (s->retries.n > 0) {
-		s->retry_all = true;
-		retry_release(s, now_ns);
-	}
-	return 0;
 }
 
 int
@@ -584,12 +543,15 @@ sched_run_job(struct sched *s, struct slice id, const struct store_waiter *w,
 	if (job_status(job) == JOB_TRIGGERED)
 		return err_set(e, ERR_CONFLICT, "the job is %s",
 		    job->phase == PHASE_RUNNING ? "running" : "queued");
-	if ((r = requester_new(w)) == NULL ||
-	    (x = executions_new(s, job)) == NULL) {
-		free(r);
+	if ((x = executions_new(s, job)) == NULL)
+		return err_nomem(e);
+	if ((r = requester_new(s, w, NULL)) == NULL) {
+		executions_free(s, x);
 		return err_nomem(e);
 	}
 	x->requester = r;
+	r->n_waits = 1;
+	r->sealed = true;
 	x->manual = true;
 	x->due_mono_ns = os->mono_ns();
 	if (job->phase == PHASE_PLANNED && recurs(job)) {

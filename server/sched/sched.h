@@ -49,6 +49,7 @@ struct sched_event { /* pointers: until the call returns */
 	bool manual;  /* by RUN */
 	bool missed;  /* fell due while the server was down */
 	bool retried; /* ENDED: another attempt follows */
+	bool gave_up; /* ENDED: lost with the server twice in a row */
 	int64_t now_ns;
 	int64_t due_ns;
 	int64_t late_ns;       /* TRIGGERED: since it could have been */
@@ -141,8 +142,8 @@ int sched_run_job(struct sched *s, struct slice job,
     const struct store_waiter *w, struct err *e);
 
 /*
- * CANCEL <job>. 0: its runs have been told to end. 1: it had not begun, and
- * the waiter will be told. -1 with ERR_NOT_FOUND, ERR_CONFLICT (nothing to be
+ * CANCEL <job>. 1: the waiter will be told, when that is durable. 0: its runs
+ * were about to end already. -1 with ERR_NOT_FOUND, ERR_CONFLICT (nothing to be
  * cancelled), ERR_STORAGE or ERR_LIMIT. The job must not be busy in the store.
  * What is cancelled has `why` as its reason.
  */
@@ -150,8 +151,10 @@ int sched_cancel(struct sched *s, struct slice job, const char *why, bool force,
     const struct store_waiter *w, struct err *e);
 
 /* Tell every run that is a child process, or a session's, to end, for this
- * reason: how many are no session's. */
-size_t sched_stop_children(struct sched *s, const char *why);
+ * reason. *n: how many are no session's. 1: the waiter will be told, when that
+ * is durable; 0: there are none; -1. */
+int sched_stop_children(struct sched *s, const char *why,
+    const struct store_waiter *w, size_t *n, struct err *e);
 
 /*
  * All executions there are when the list begins, in no particular order. A

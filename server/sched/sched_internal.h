@@ -11,6 +11,8 @@
  *	recur.c       the next time of a recurring job
  *	replan.c      and when the clock is set
  *	cancel.c      CANCEL
+ *	recovery.c    what the last server was about when it ended
+ *	requester.c   who waits for all that
  *	clock.c       what the wall clock does
  *
  * An execution is a job that is due, from the moment it is taken out of the
@@ -64,6 +66,8 @@
 /* Reasons that HISTORY shows. */
 #define SCHED_NO_RULE "no rule matched"
 #define SCHED_MISSED "fell due while the server was down (misfire=skip)"
+#define SCHED_DEADLY "the server died or was stopped, twice in a row"
+#define SCHED_GONE "its session is gone, and its job has another plan"
 #define SCHED_LOST "the server died or was stopped"
 
 enum execution_state {
@@ -132,7 +136,8 @@ struct execution {
 	struct execution *prev, *next;	 /* in *list */
 	struct list *list;		 /* NULL: in none */
 	struct execution *older, *newer; /* in the roster */
-	uint64_t serial;		 /* increases along the roster */
+	struct execution *next_detached, **link_detached;
+	uint64_t serial; /* increases along the roster */
 	struct waitq_node
 	    wait; /* barred, held, retrying; running: in overlaps */
 	struct rule_state *rule;     /* NULL: no rule matched */
@@ -153,6 +158,7 @@ struct execution {
 	pid_t pid;	       /* 0: none, or not known yet */
 	uint32_t attempt;
 	uint32_t n_cursors; /* that stand at it */
+	uint16_t lost;	    /* attempts, with a server; they are no retries */
 	uint8_t state;
 	bool manual;   /* by RUN */
 	bool missed;   /* fell due while the server was down */
@@ -160,15 +166,24 @@ struct execution {
 	bool detached; /* see S1 */
 	bool removed;  /* its job is gone */
 	bool stopping; /* cancelled while it ran: no further attempt */
+	bool deadly;   /* lost with a server for good: no further attempt */
+	bool gave_up;  /* since that came twice in a row */
 	char *why_stopped; /* owned, for HISTORY; NULL: nothing is known */
 	uint8_t job_len;
 	char job[]; /* identifier, terminated */
 };
 
-/* The client that waits for a record. */
+/* The client that waits for one or several records. */
 struct requester {
 	struct store_waiter waiter;
 	char note[OP_NOTE_MAX];
+	char *why;	  /* owned: why runs end; or NULL */
+	unsigned n_waits; /* records under way */
+	bool sealed;	  /* there will be no more */
+	bool force, any;  /* CANCEL's */
+	bool failed;	  /* one of them was, with: */
+	struct err err;
+	struct requester *next, **link; /* in sched->requesters */
 };
 
 struct sched {
@@ -204,6 +219,8 @@ struct sched {
 	struct execution *oldest, *newest;
 	uint64_t last_serial;
 	struct sched_cursor *cursors;
+	struct execution *detached; /* all that are, see S1 */
+	struct requester *requesters;
 };
 
 /* executions.c */
@@ -217,6 +234,8 @@ void list_remove(struct execution *x);
 /* Move an execution to a state, and to the list that goes with it. */
 void executions_enter(struct sched *s, struct execution *x,
     enum execution_state state);
+/* It is no longer its job's: see S1. */
+void execution_detach(struct sched *s, struct execution *x);
 struct execution *execution_of_wait(struct waitq_node *node);
 struct slice execution_job(const struct execution *x);
 uint32_t execution_slot(const struct execution *x);
@@ -243,8 +262,26 @@ void journal_started(struct sched *s, struct execution *x);
 /* Record that an attempt was lost with the server that ran it and that another
  * follows, without waiting for it. */
 void journal_lost(struct sched *s, struct execution *x, int64_t now_ns);
-/* A copy of a waiter; NULL: no memory. */
-struct requester *requester_new(const struct store_waiter *w);
+/* Record that an attempt is to end, and how it then has ended. 0, and the
+ * waiter will be told; or -1. */
+int journal_stop(struct sched *s, const struct execution *x,
+    enum run_outcome outcome, enum wal_urgency urgency,
+    const struct store_waiter *w, struct err *e);
+
+/* Record that the time of an attempt is over, without waiting for it. */
+void journal_timed_out(struct sched *s, const struct execution *x);
+
+/* requester.c */
+
+/* With a copy of the waiter; NULL: no memory. */
+struct requester *requester_new(struct sched *s, const struct store_waiter *w,
+    const char *why);
+/* One of its records is durable, or was refused. */
+void requester_tell(struct requester *r, const struct err *e);
+/* All its records have been asked for, or (rc -1, *e) one could not be. 1 when
+ * it will be told; 0 or -1 when none is under way. */
+int requester_seal(struct requester *r, int rc, struct err *e);
+void requesters_fini(struct sched *s);
 
 /* sched.c */
 

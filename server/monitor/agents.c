@@ -32,6 +32,7 @@ struct agent_stats {
 	uint64_t failures_in_row;
 	uint64_t total_ns;
 	int64_t last_active_ns, last_success_ns;
+	int64_t gave_up_mono_ns;	    /* the last time; 0: never */
 	struct slot slot[2 * AGENT_SLICES]; /* a window and the one before */
 	struct minute minute[AGENT_MINUTES];
 };
@@ -149,9 +150,17 @@ agent_stats_look(const struct agent_stats *a, int64_t now_mono_ns,
 	if (sum[0].n > 0)
 		v->error_rate = (double)sum[0].failures / (double)sum[0].n;
 	v->failures_in_row = a->failures_in_row;
+	v->gave_up = a->gave_up_mono_ns != 0 &&
+	    now_mono_ns - a->gave_up_mono_ns < AGENT_SLICES * AGENT_SLICE_NS;
 	v->trend = trend_of(sum[0], sum[1]);
 	v->last_active_ns = a->last_active_ns;
 	v->last_success_ns = a->last_success_ns;
+}
+
+void
+agent_stats_gave_up(struct agent_stats *a, int64_t now_mono_ns)
+{
+	a->gave_up_mono_ns = now_mono_ns;
 }
 
 int64_t
@@ -239,6 +248,11 @@ agents_observe(struct server *s, const struct sched_event *event)
 		agent_stats_active(a, event->now_ns);
 	else
 		count_operation(s, a, event);
+	if (!event->gave_up)
+		return;
+	agent_stats_gave_up(a, os->mono_ns());
+	alerts_judge_now(s->monitor.alerts, CONDITION_agent_run_lost,
+	    slice_str(event->rule), 1, event->now_ns);
 }
 
 void

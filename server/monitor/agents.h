@@ -61,6 +61,8 @@ void agent_stats_free(struct agent_stats *a);
 void agent_stats_active(struct agent_stats *a, int64_t now_ns);
 void agent_stats_operation(struct agent_stats *a, bool failed, int64_t took_ns,
     int64_t now_ns, int64_t now_mono_ns);
+/* One of its executions may be what ends the server. */
+void agent_stats_gave_up(struct agent_stats *a, int64_t now_mono_ns);
 
 struct agent_view {
 	uint64_t operations; /* since the start */
@@ -70,6 +72,7 @@ struct agent_view {
 	uint64_t recent, recent_failures;
 	double error_rate; /* of the recent; 0: none */
 	uint64_t failures_in_row;
+	bool gave_up;	  /* on one in that window, see struct sched_event */
 	enum trend trend; /* of that window against the window before */
 	int64_t last_active_ns, last_success_ns; /* wall clock; 0: never */
 };

@@ -287,12 +287,13 @@ alerts_end(struct alerts *s, int64_t now_ns)
 }
 
 void
-alerts_judge_now(struct alerts *s, enum alert_condition condition, double value,
-    int64_t now_ns)
+alerts_judge_now(struct alerts *s, enum alert_condition condition,
+    struct slice source, double value, int64_t now_ns)
 {
-	struct slice source = slice_str(alert_conditions[condition].self);
 	struct alert *a;
 
+	if (alert_conditions[condition].self != NULL)
+		source = slice_str(alert_conditions[condition].self);
 	set_limits(s);
 	alerts_judge(s, condition, source, value);
 	if ((a = alerts_find_live(s, condition, source)) == NULL)

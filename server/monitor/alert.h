@@ -122,12 +122,12 @@ void alerts_judge(struct alerts *s, enum alert_condition condition,
 void alerts_end(struct alerts *s, int64_t now_ns);
 
 /*
- * What cannot wait for a poll, of a condition with a source of its own: each
- * level whose threshold the value is beyond is on at once. It goes off as any
- * other; or at once, where nobody polls.
+ * What cannot wait for a poll: each level whose threshold the value is beyond
+ * is on at once. It goes off as any other; or at once, where nobody polls, of a
+ * condition with a source of its own.
  */
 void alerts_judge_now(struct alerts *s, enum alert_condition condition,
-    double value, int64_t now_ns);
+    struct slice source, double value, int64_t now_ns);
 void alerts_clear_now(struct alerts *s, enum alert_condition condition,
     int64_t now_ns);
 

@@ -61,7 +61,7 @@ conditions_storage(struct conditions *c, struct server *s)
 		c->told_failed = stats->failed_commits;
 		c->told_mono_ns = now_mono_ns;
 		alerts_judge_now(s->monitor.alerts, CONDITION_storage_refused,
-		    1, os->wall_ns());
+		    slice_str(""), 1, os->wall_ns());
 		return;
 	}
 	if (config->health_polling_enabled || stats->failing ||
@@ -83,6 +83,8 @@ judge_agent(struct server *s, const struct rule *rule, int64_t now_mono_ns)
 	if (v.recent >= enough)
 		alerts_judge(alerts, CONDITION_agent_error_rate, rule_id(rule),
 		    v.error_rate);
+	alerts_judge(alerts, CONDITION_agent_run_lost, rule_id(rule),
+	    v.gave_up ? 1 : 0);
 	if (v.operations < enough)
 		return;
 	alerts_judge(alerts, CONDITION_agent_failures, rule_id(rule),

@@ -92,6 +92,35 @@ ask_to_stop(struct sched *s, struct execution *x, struct requester *r,
 	return 0;
 }
 
+static void
+timeout_recorded(void *arg, struct slice bytes, const struct err *e)
+{
+	struct stop_note note;
+	struct execution *x;
+
+	(void)arg;
+	memcpy(&note, bytes.ptr, sizeof(note));
+	x = e == NULL ? find_running(note.s, note.execution_id) : NULL;
+	if (x == NULL || x->state != EXECUTION_RUNNING)
+		return;
+	x->timed_out = true;
+	sched_tell(note.s, x, SCHED_STOPPING);
+}
+
+void
+cancel_timed_out(struct sched *s, const struct execution *x)
+{
+	const struct stop_note note = { s, x->id };
+	const struct store_waiter w = {
+		.done = timeout_recorded,
+		.note = slice_of((const char *)&note, sizeof(note)),
+	};
+	struct err e;
+
+	(void)journal_stop(s, x, RUN_TIMEOUT, WAL_RESULT, &w,
+	    &e); /* if it is refused, its result will tell */
+}
+
 static bool
 is_child(const struct execution *x)
 {

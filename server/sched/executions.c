@@ -286,7 +286,7 @@ state_word(const struct execution *x)
 		return "queued";
 	case EXECUTION_STARTING:
 	case EXECUTION_RUNNING:
-		return x->stopping ? "stopping" : "running";
+		return x->stopping || x->timed_out ? "stopping" : "running";
 	default:
 		return NULL;
 	}

@@ -375,13 +375,3 @@ journal_stop(struct sched *s, const struct execution *x,
 
 	return store_run(s->store, RECORD_JOB_STOP, &r, urgency, w, e);
 }
-
-void
-journal_timed_out(struct sched *s, const struct execution *x)
-{
-	const struct store_waiter nobody = { 0 };
-	struct err e;
-
-	(void)journal_stop(s, x, RUN_TIMEOUT, WAL_RESULT, &nobody,
-	    &e); /* if it is refused, its result will tell */
-}

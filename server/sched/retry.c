@@ -64,6 +64,7 @@ retry_wait(struct sched *s, struct execution *x)
 	x->attempt++;
 	x->pid = 0;
 	x->started_ns = 0;
+	x->timed_out = false;
 	executions_enter(s, x, EXECUTION_RETRYING);
 	sched_tell(s, x, SCHED_QUEUED);
 }

@@ -398,7 +398,7 @@ sched_run_event(struct sched *s, const struct run_event *event)
 
 	assert(x->state == EXECUTION_RUNNING);
 	if (event->kind == RUN_TIMED_OUT) {
-		journal_timed_out(s, x);
+		cancel_timed_out(s, x);
 		return;
 	}
 	if (event->kind == RUN_STARTED) {

@@ -166,8 +166,9 @@ struct execution {
 	bool detached; /* see S1 */
 	bool removed;  /* its job is gone */
 	bool stopping; /* cancelled while it ran: no further attempt */
-	bool deadly;   /* lost with a server for good: no further attempt */
-	bool gave_up;  /* since that came twice in a row */
+	bool timed_out;
+	bool deadly;	   /* lost with a server for good: no further attempt */
+	bool gave_up;	   /* since that came twice in a row */
 	char *why_stopped; /* owned, for HISTORY; NULL: nothing is known */
 	uint8_t job_len;
 	char job[]; /* identifier, terminated */
@@ -247,6 +248,9 @@ uint32_t current_job(const struct sched *s, const struct execution *x);
 /* Why a run that was told to end was, in words. */
 const char *why_stopped(const struct execution *x);
 
+/* The time of an attempt is over, and it is being told to end. */
+void cancel_timed_out(struct sched *s, const struct execution *x);
+
 /* journal.c */
 
 /* Ask the store to record the state an execution is in. */
@@ -267,9 +271,6 @@ void journal_lost(struct sched *s, struct execution *x, int64_t now_ns);
 int journal_stop(struct sched *s, const struct execution *x,
     enum run_outcome outcome, enum wal_urgency urgency,
     const struct store_waiter *w, struct err *e);
-
-/* Record that the time of an attempt is over, without waiting for it. */
-void journal_timed_out(struct sched *s, const struct execution *x);
 
 /* requester.c */
 

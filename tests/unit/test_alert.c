@@ -368,7 +368,8 @@ one_per_condition_and_source(void **state)
 static void
 refuse_write(void)
 {
-	alerts_judge_now(alerts, CONDITION_storage_refused, 1, now_ns);
+	alerts_judge_now(alerts, CONDITION_storage_refused, slice_str(""), 1,
+	    now_ns);
 	box_settle(&box);
 }
 

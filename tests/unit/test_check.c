@@ -363,7 +363,7 @@ test_contents(void **state)
 	log_entry(&m, ENTRY_ALERT, "a", NULL);
 	log_end(&m);
 	assert_int_equal(check_alone(path, false), CHECK_FINE);
-	expect_said("1 entry_set, 1 entry_remove)");
+	expect_said("1 entry_set, 1 entry_remove, 1 stop)");
 	log_begin(&m, path, 1, 1);
 	log_entry(&m, ENTRY_KIND_END, "a", "from a newer version");
 	log_end(&m);

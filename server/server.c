@@ -754,6 +754,30 @@ server_init(struct server *s, const struct options *o, struct config *c,
 	return 0;
 }
 
+/* Rules of an older log may have what is refused today: see cmd_rule_options.
+ * One line, however many there are. */
+static void
+warn_of_approval(const struct server *s)
+{
+	const struct rules *rules = store_rules(s->store);
+	const struct rule *first = NULL;
+	uint64_t n = 0;
+
+	for (uint32_t i = 1; i < rules->n_slots; i++) {
+		const struct rule *rule = rules_by_slot(rules, i);
+
+		if (rule == NULL ||
+		    rule->spec->number[OPTION_approval] == APPROVAL_AUTO)
+			continue;
+		if (n++ == 0)
+			first = rule;
+	}
+	if (n > 0)
+		LOG_WARN("approval_not_kept", LOG_U64("rules", n),
+		    LOG_SLICE("rule", rule_id(first)),
+		    LOG_STR("effect", "runs begin without approval"));
+}
+
 static void
 report_ready(const struct server *s)
 {
@@ -772,6 +796,7 @@ server_run(struct server *s)
 {
 	s->running = true;
 	listeners_start(s);
+	warn_of_approval(s);
 	report_ready(s);
 	beat_start(&s->beat, s);
 	ev_run(s->loop, 0);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "daemon.h"
+#include "store_box.h"
 #include "wire.h"
 
 static void
@@ -131,6 +132,24 @@ test_without_effect(void **state)
 	    "approval");
 	wire_ask(&w, "3 RULE OPTIONS r approval=auto", "3 OK");
 	wire_stop(&w, d);
+}
+
+/* A log in which it was taken. */
+static void
+test_approval_of_an_older_log(void **state)
+{
+	struct daemon *d = *state;
+	struct box box;
+
+	box_init(&box);
+	assert_int_equal(box_open(&box, daemon_path(d, "logfile")), 0);
+	box_rule(&box, "r", "r", "direct /bin/true -- approval=required");
+	box_settle(&box);
+	box_fini(&box);
+	daemon_start(d);
+	assert_non_null(
+	    strstr(daemon_log(d), "event=approval_not_kept rules=1 rule=r"));
+	daemon_stop(d);
 }
 
 static void
@@ -288,6 +307,7 @@ main(void)
 		DAEMON_TEST(test_missing_file),
 		DAEMON_TEST(test_arguments),
 		DAEMON_TEST(test_without_effect),
+		DAEMON_TEST(test_approval_of_an_older_log),
 		DAEMON_TEST(test_precedence),
 		DAEMON_TEST(test_ztick_file),
 		DAEMON_TEST(test_several_listeners),

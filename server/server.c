@@ -202,6 +202,7 @@ on_store_wake(struct ev_loop *loop, ev_async *w, int revents)
 	watch_storage(s);
 	if (!any)
 		return;
+	alerts_save_again(s->monitor.alerts);
 	sched_start(s->sched);
 	conns_retry(s);
 	conns_flush(s); /* now: those clients go on while others are read */

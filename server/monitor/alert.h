@@ -131,6 +131,10 @@ void alerts_judge_now(struct alerts *s, enum alert_condition condition,
 void alerts_clear_now(struct alerts *s, enum alert_condition condition,
     int64_t now_ns);
 
+/* The store has answered: write what found no room in it. While it refuses,
+ * that is left to the next poll. */
+void alerts_save_again(struct alerts *s);
+
 /* Those raised, critical first, then newest: the one after `after` (NULL: the
  * first), which need not be there any more. NULL: no more. Valid until the
  * next poll. */

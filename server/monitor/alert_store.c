@@ -99,6 +99,13 @@ alerts_save_dirty(struct alerts *s)
 }
 
 void
+alerts_save_again(struct alerts *s)
+{
+	if (!store_stats(s->options.store)->failing)
+		alerts_save_dirty(s);
+}
+
+void
 alerts_drop_cleared(struct alerts *s, int64_t now_ns)
 {
 	const struct store_waiter nobody = { 0 };

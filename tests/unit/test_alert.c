@@ -637,6 +637,31 @@ a_new_one_is_shown_when_it_is_written(void **state)
 	expect_list(false, "2 critical memory 0, 1 info queue 0");
 }
 
+/* One that finds the store full of others' changes is written right after. */
+static void
+a_full_store_is_no_reason_to_lose_one(void **state)
+{
+	static char payload[16384];
+	char job[32];
+
+	(void)state;
+	memset(payload, 'p', sizeof(payload) - 1);
+	polls(1, 51);
+	for (int i = 0; !store_full(box.store); i++) {
+		(void)snprintf(job, sizeof(job), "j%d", i);
+		box_set_payload(&box, job, T0, payload);
+	}
+	alerts_begin(alerts);
+	alerts_judge(alerts, CONDITION_queue_depth, slice_str(""), 51);
+	alerts_end(alerts, now_ns += STEP);
+	expect_told("raised 1 info");
+	box_settle(&box);
+	alerts_save_again(alerts);
+	box_settle(&box);
+	restart();
+	expect_list(false, "1 info queue 0");
+}
+
 static void
 a_threshold_that_is_refused_is_not_set(void **state)
 {
@@ -748,6 +773,7 @@ main(void)
 		ALERT_TEST(sources_are_bounded),
 		ALERT_TEST(a_full_disk_keeps_no_alert_back),
 		ALERT_TEST(a_new_one_is_shown_when_it_is_written),
+		ALERT_TEST(a_full_store_is_no_reason_to_lose_one),
 		ALERT_TEST(a_threshold_that_is_refused_is_not_set),
 		ALERT_TEST(an_acknowledgement_is_not_lost),
 		ALERT_TEST(what_the_log_says_wrongly),

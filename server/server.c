@@ -30,6 +30,7 @@
 #include "listener.h"
 #include "log.h"
 #include "os.h"
+#include "remains.h"
 #include "session.h"
 #include "sessions.h"
 #include "systemd.h"
@@ -573,6 +574,66 @@ open_store(struct server *s, struct err *e)
 	return fail(s, fault == STORE_LOCKED ? EXIT_LOCKED : EXIT_RUNTIME);
 }
 
+static void
+on_keeper_gone(struct ev_loop *loop, ev_io *w, int revents)
+{
+	(void)revents;
+	ev_io_stop(loop, w);
+	LOG_WARN("keeper_lost",
+	    LOG_STR("effect",
+		"if the server dies, only the first process of each run does "
+		"at once"));
+}
+
+static void
+start_keeper(struct server *s)
+{
+	struct err e;
+
+	ev_init(&s->keeper_gone, on_keeper_gone);
+	if (keeper_start(&s->keeper,
+		(size_t)s->config->processor_max_inflight + PROCESSOR_PROBES +
+		    s->config->agents_max_sessions,
+		&e) == -1) {
+		LOG_WARN("keeper_not_started", LOG_ERR(&e));
+		return;
+	}
+	LOG_INFO("keeper_started", LOG_I64("pid", s->keeper.pid));
+	/* Nothing comes to be read: an error is what it waits for. */
+	ev_io_set(&s->keeper_gone, s->keeper.fd, EV_READ);
+}
+
+static void
+note_lost(void *ctx, uint64_t execution_id, int64_t due_ns)
+{
+	struct server *s = ctx;
+	struct remains *more;
+
+	/* Room for twice as many whenever the number is a power of two. */
+	if ((s->n_lost & (s->n_lost - 1)) == 0) {
+		more = realloc(s->lost,
+		    (s->n_lost == 0 ? 1 : 2 * s->n_lost) * sizeof(*more));
+		if (more == NULL)
+			return;
+		s->lost = more;
+	}
+	s->lost[s->n_lost++] =
+	    (struct remains){ .execution_id = execution_id, .due_ns = due_ns };
+}
+
+/* Before they run again. Its keeper has done it, if that was not killed with
+ * it. */
+static void
+end_lost(struct server *s)
+{
+	size_t n = remains_end(s->lost, s->n_lost);
+
+	if (n > 0)
+		LOG_WARN("run_remains_killed", LOG_U64("processes", n));
+	free(s->lost);
+	s->lost = NULL;
+}
+
 static int
 open_scheduler(struct server *s, struct err *e)
 {
@@ -584,6 +645,7 @@ open_scheduler(struct server *s, struct err *e)
 		.max_agents = c->agents_max_sessions,
 		.max_output = c->processor_max_output,
 		.max_line = c->controller_max_line,
+		.keeper = &s->keeper,
 		.wake = wake_for_processor,
 		.wake_arg = s,
 	};
@@ -595,6 +657,7 @@ open_scheduler(struct server *s, struct err *e)
 		.max_sessions = c->agents_max_sessions,
 		.submit = submit_run,
 		.cancel = server_cancel,
+		.lost = note_lost,
 		.crew_changed = server_crew_changed,
 		.random = random_number,
 		.observe = observe,
@@ -612,6 +675,7 @@ open_scheduler(struct server *s, struct err *e)
 	    (s->sched = sched_new(&so, e)) == NULL ||
 	    sched_recover(s->sched, os->wall_ns(), e) == -1)
 		return fail(s, EXIT_RUNTIME);
+	end_lost(s);
 	return 0;
 }
 
@@ -664,6 +728,8 @@ static void
 start_watchers(struct server *s)
 {
 	ev_prepare_start(s->loop, &s->before_wait);
+	if (s->keeper.pid != 0)
+		ev_io_start(s->loop, &s->keeper_gone);
 	ev_io_start(s->loop, &s->frame_timer);
 	ev_signal_start(s->loop, &s->on_term);
 	ev_signal_start(s->loop, &s->on_int);
@@ -725,6 +791,7 @@ server_init(struct server *s, const struct options *o, struct config *c,
 	s->started_mono_ns = os->mono_ns();
 	s->exit_code = EXIT_RUNTIME;
 	orphans_set_signals();
+	start_keeper(s);
 	raise_descriptor_limit();
 	reserve_for_loops();
 	/* Not the default loop: that one reaps the processor's children. */
@@ -814,6 +881,10 @@ server_fini(struct server *s)
 	listeners_close(s);
 	if (s->processor != NULL)
 		processor_stop(s->processor);
+	if (s->loop != NULL)
+		ev_io_stop(s->loop, &s->keeper_gone);
+	keeper_end(&s->keeper);
+	free(s->lost);
 	sched_free(s->sched);
 	monitor_fini(&s->monitor);
 	watches_fini(&s->watches);

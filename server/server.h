@@ -13,6 +13,7 @@
 #include "auth.h"
 #include "beat.h"
 #include "config.h"
+#include "keeper.h"
 #include "monitor.h"
 #include "options.h"
 #include "orphans.h"
@@ -50,6 +51,10 @@ struct server {
 	struct sessions *sessions;
 	struct sandboxes sandboxes;
 	struct orphans orphans;
+	struct keeper keeper;
+	ev_io keeper_gone;
+	struct remains *lost; /* at the start: runs of the last server */
+	size_t n_lost;
 	struct reserve reserve;
 	struct zones *zones;
 	struct outputs *outputs;

@@ -46,6 +46,7 @@ struct cgroups {
 	struct ev_loop *loop;
 	char *path; /* owned; of base */
 	int own, base;
+	pid_t other; /* process that is where this one is; 0: none */
 	char base_name[sizeof(BASE_PREFIX) + 20];
 	bool can[CGROUP_LIMITS];
 	bool enabled[CGROUP_LIMITS]; /* in own, by us */
@@ -366,8 +367,13 @@ switch_controllers(int dir, char sign, const bool which[CGROUP_LIMITS])
 }
 
 static int
-move_to(int dir)
+move_to(const struct cgroups *g, int dir)
 {
+	char other[32];
+
+	(void)snprintf(other, sizeof(other), "%d", (int)g->other);
+	if (g->other != 0) /* if it is gone, it is not in the way */
+		(void)put(dir, "cgroup.procs", other);
 	return put(dir, "cgroup.procs", "0");
 }
 
@@ -385,7 +391,7 @@ make_base(struct cgroups *g)
 	    (mkdirat(g->base, LEAF, 0755) == -1 && errno != EEXIST) ||
 	    (leaf = open_dir(g->base, LEAF)) == -1)
 		return -1;
-	rc = move_to(leaf);
+	rc = move_to(g, leaf);
 	(void)close(leaf);
 	return rc;
 }
@@ -413,7 +419,7 @@ undo(struct cgroups *g)
 		return;
 	switch_controllers(g->base, '-', g->can);
 	switch_controllers(g->own, '-', g->enabled);
-	(void)move_to(g->own);
+	(void)move_to(g, g->own);
 	(void)unlinkat(g->base, LEAF, AT_REMOVEDIR);
 	(void)unlinkat(g->own, g->base_name, AT_REMOVEDIR);
 	(void)close(g->base);
@@ -456,7 +462,7 @@ set_up(struct cgroups *g, const char *own, struct err *e)
 }
 
 struct cgroups *
-cgroups_open(const char *own, struct ev_loop *loop, struct err *e)
+cgroups_open(const char *own, pid_t other, struct ev_loop *loop, struct err *e)
 {
 	struct cgroups *g = calloc(1, sizeof(*g));
 	char path[PATH_MAX];
@@ -466,6 +472,7 @@ cgroups_open(const char *own, struct ev_loop *loop, struct err *e)
 		return NULL;
 	}
 	g->loop = loop;
+	g->other = other;
 	g->own = g->base = -1;
 	ev_init(&g->retry, on_retry);
 	g->retry.repeat = RETRY_SECONDS;

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <ev.h>
 
@@ -27,13 +28,14 @@ struct cgroup;
  * At the start, before there are children: what a crash left below `own` is
  * killed and removed, and this process moves into a group below it, for only
  * the last in a line may hold processes. NULL: the group this process is in.
- * Returns NULL with *e when nothing can be limited here, and then nothing has
- * changed.
+ * Another process goes with it, unless that is 0. Returns NULL with *e when
+ * nothing can be limited here, and then nothing has changed.
  */
-struct cgroups *cgroups_open(const char *own, struct ev_loop *loop,
+struct cgroups *cgroups_open(const char *own, pid_t other, struct ev_loop *loop,
     struct err *e);
 
-/* All runs have ended. The process moves back. NULL is allowed. */
+/* All runs have ended. The process moves back, the other one too. NULL is
+ * allowed. */
 void cgroups_close(struct cgroups *g);
 
 /* Whether it can be limited; of NULL nothing can. */

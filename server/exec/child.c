@@ -137,6 +137,9 @@ close_all(struct child *c)
 	}
 	child_close_input(c);
 	ev_timer_stop(c->loop, &c->look);
+	if (c->kept != NULL)
+		atomic_store(c->kept, 0);
+	c->kept = NULL;
 }
 
 static void
@@ -255,6 +258,7 @@ child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
 	c->loop = loop;
 	c->stopped = c->killed = c->leader_gone = false;
 	c->exit = c->signal = 0;
+	c->kept = plan->kept;
 	c->input = plan->fd[0] = -1;
 	for (i = 0; i < OUTPUT_STREAMS; i++)
 		c->io[i].fd = plan->fd[1 + i] = -1;
@@ -275,6 +279,8 @@ child_start(struct child *c, struct ev_loop *loop, struct vspawner *v,
 		(void)close(plan->fd[0]);
 	if (rc == -1)
 		child_close_input(c);
+	if (rc == -1 && c->kept != NULL)
+		atomic_store(c->kept, 0);
 	return rc;
 }
 

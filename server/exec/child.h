@@ -6,6 +6,7 @@
 #ifndef EXEC_CHILD_H
 #define EXEC_CHILD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -50,8 +51,9 @@ struct child {
 	 * none. */
 	void (*ended)(struct child *c, int exit, int signal);
 
-	pid_t pid; /* also the number of its process group */
-	int input; /* our end, does not block; -1: none, or closed */
+	atomic_int *kept; /* as the plan's; set to 0 when it has ended */
+	pid_t pid;	  /* also the number of its process group */
+	int input;	  /* our end, does not block; -1: none, or closed */
 
 	/* child.c's own. */
 	struct ev_loop *loop;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "keeper.h"
+
 #define EXIT_CANNOT_EXECUTE 126 /* as shells have it */
 #define EXIT_NOT_FOUND 127
 
@@ -194,6 +196,8 @@ start_as(struct launcher *l, struct run *run, struct child *c,
 	if (c->cgroup != NULL)
 		plan.cgroup = cgroup_fd(c->cgroup);
 	make_mark(run, c);
+	plan.kept = keeper_note(l->keeper,
+	    run->job == NULL ? 0 : run->execution_id, run->due_ns);
 	if (child_start(c, loop, &l->vspawner, &plan, &result) == 0)
 		return 0;
 	if (c->cgroup != NULL)

@@ -18,6 +18,7 @@
 struct launcher {
 	struct words argv;	 /* the runner fills it before launcher_start */
 	struct cgroups *cgroups; /* where runs with limits go; NULL: nowhere */
+	struct keeper *keeper;	 /* who ends them after us; NULL: nobody */
 
 	/* launcher.c's own. */
 	struct vspawner vspawner;

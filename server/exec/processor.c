@@ -11,6 +11,7 @@
 
 #include "agent.h"
 #include "execution.h"
+#include "keeper.h"
 #include "queue.h"
 
 /*
@@ -464,8 +465,10 @@ processor_start(const struct processor_options *o, struct err *e)
 	if (copy_options(p, o, e) == -1 || make_seats(p, e) == -1 ||
 	    make_agents(p, e) == -1 || make_loop(p, e) == -1)
 		goto fail;
+	p->executor.launcher.keeper = o->keeper;
 	p->executor.launcher.cgroups =
-	    cgroups_open(o->cgroup, p->executor.loop, &p->no_cgroups);
+	    cgroups_open(o->cgroup, o->keeper == NULL ? 0 : o->keeper->pid,
+		p->executor.loop, &p->no_cgroups);
 	if (start_thread(p, e) == 0)
 		return p;
 fail:

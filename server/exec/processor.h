@@ -17,6 +17,8 @@
 #include "err.h"
 #include "run.h"
 
+struct keeper;
+
 struct processor_options {
 	const char *shell_path;		  /* copied at start */
 	const struct strings *shell_args; /* words before the command; copied */
@@ -30,6 +32,7 @@ struct processor_options {
 	/* Below which runs with limits get cgroups of their own; NULL: the one
 	 * that this process is in. */
 	const char *cgroup;
+	struct keeper *keeper; /* told of what runs; NULL: nobody is */
 	/* Called on the processor thread when processor_take has something
 	 * new, once for several; only wakes main (ev_async_send). */
 	void (*wake)(void *arg);

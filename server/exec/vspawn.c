@@ -304,6 +304,8 @@ child_main(void *arg)
 	result->step = VSPAWN_DIRECTORY;
 	if (plan->directory != NULL && chdir(plan->directory) == -1)
 		goto fail;
+	if (plan->kept != NULL)
+		atomic_store(plan->kept, (int)syscall(SYS_getpid));
 	result->step = VSPAWN_EXEC;
 	execute(plan);
 fail:

@@ -6,6 +6,7 @@
 #ifndef EXEC_VSPAWN_H
 #define EXEC_VSPAWN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
@@ -32,6 +33,9 @@ struct vspawn_plan {
 	const struct user *user; /* NULL: the server's */
 	struct vspawn_limit limit[VSPAWN_LIMITS_MAX];
 	size_t n_limits;
+	/* Where the child puts its number before it begins: when this thread
+	 * is on again, that may have come far. NULL: nowhere. */
+	atomic_int *kept;
 	int cgroup; /* folder of the one it is born in; 0: the server's */
 	/* A session of its own, away from the server's terminal. A kernel that
 	 * groups work by session (autogroup) takes a tenth longer to start it

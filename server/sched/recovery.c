@@ -64,6 +64,8 @@ take_up(struct sched *s, struct execution *x, const struct going *g,
 	x->attempt = g->attempt;
 	x->lost = g->lost;
 	x->began_ns = x->started_ns = g->started_ns;
+	if (ran && s->options.lost != NULL)
+		s->options.lost(s->options.ctx, x->id, x->due_ns);
 	if (g->stop != 0) {
 		end_stopped(s, x, (enum run_outcome)g->stop, now_ns);
 		return;

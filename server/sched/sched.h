@@ -68,6 +68,8 @@ struct sched_options {
 	 * caller's, only when no session is there for it after all. */
 	bool (*submit)(void *ctx, struct run *run);
 	void (*cancel)(void *ctx, uint64_t execution_id, bool force);
+	/* In sched_recover: it ran when the last server ended; may be NULL. */
+	void (*lost)(void *ctx, uint64_t execution_id, int64_t due_ns);
 	uint64_t (*random)(void *ctx);
 	/* What the rule of a crew is has changed; may be NULL. Must not call
 	 * the scheduler, but for sched_crew_changed and _spare_sessions. */

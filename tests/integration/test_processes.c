@@ -49,8 +49,8 @@ written_pid(const struct daemon *d, const char *name)
 	return (pid_t)strtol(daemon_content(d, name), NULL, 10);
 }
 
-/* Neither alive nor a zombie, or no zombie that this process could have
- * waited for. */
+/* Neither alive nor a zombie, or one that this process, which adopts what a
+ * server leaves behind, could wait for. */
 static void
 await_gone(pid_t pid)
 {
@@ -267,6 +267,115 @@ test_stops_what_left_the_group(void **state)
 	wire_stop(&w, d);
 }
 
+/* The process beside the server that ends what runs after it. */
+static pid_t
+keeper_of(struct daemon *d)
+{
+	const char *line = strstr(daemon_log(d), "event=keeper_started");
+	const char *pid = line == NULL ? NULL : strstr(line, "pid=");
+
+	assert_non_null(pid);
+	return (pid_t)strtol(pid + 4, NULL, 10);
+}
+
+static const char *const stubborn[] = {
+	"sh worker & wait",
+	"sh worker | cat",
+	"cd /tmp; cd -; sh worker; true",
+	"env -i PATH=$PATH sh worker & wait",
+	"setsid sh worker & wait",
+	"(setsid sh worker &); exec sleep 1000",
+};
+
+/* Killed, and nobody starts it again: what ran goes all the same, though what
+ * an earlier run left in the background does not. */
+static void
+test_runs_die_with_their_server(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	pid_t left;
+
+	write_file(d, "worker", DEAF);
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "b", "b", "sleep 1000 & echo $! > left");
+	wire_ask(&w, "1 SET b now", "1 OK");
+	wire_until(&w, "1 GET b", "1 OK executed ");
+	left = written_pid(d, "left");
+	wire_ask(&w, "1 SET b cron CRON @yearly", "1 OK");
+	for (size_t i = 0; i < sizeof(stubborn) / sizeof(stubborn[0]); i++) {
+		start_group(&w, d, stubborn[i]);
+		daemon_kill(d);
+		wire_close(&w);
+		await_gone(written_pid(d, "pid"));
+		/* It runs again by itself; that does not count here. */
+		(void)unlink(daemon_path(d, "pid"));
+		wire_start(&w, d);
+		daemon_wait_lines(d, "pid", 1);
+		wire_ask(&w, "1 CANCEL a FORCE", "1 OK");
+		wire_until(&w, "1 GET a", "1 OK failed ");
+	}
+	assert_int_equal(kill(left, 0), 0);
+	assert_int_equal(kill(left, SIGKILL), 0);
+	wire_stop(&w, d);
+	await_gone(left);
+}
+
+/* Both killed at once: the next server ends what runs before it runs the job
+ * again. */
+static void
+test_never_two_alive(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	pid_t first;
+
+	write_file(d, "worker", DEAF);
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "a", "true");
+	wire_ask(&w, "1 RULE OPTIONS r concurrency=1", "1 OK");
+	for (size_t i = 0; i < sizeof(stubborn) / sizeof(stubborn[0]); i++) {
+		if (strstr(stubborn[i], "env -i") != NULL)
+			continue;
+		start_group(&w, d, stubborn[i]);
+		first = written_pid(d, "pid");
+		assert_int_equal(kill(keeper_of(d), SIGKILL), 0);
+		daemon_wait_log(d, "event=keeper_lost");
+		daemon_kill(d);
+		wire_close(&w);
+		assert_int_equal(kill(first, 0), 0);
+		wire_start(&w, d);
+		await_gone(first);
+		daemon_wait_lines(d, "pid", 2);
+		wire_ask(&w, "1 CANCEL a FORCE", "1 OK");
+		wire_until(&w, "1 GET a", "1 OK failed ");
+	}
+	wire_stop(&w, d);
+}
+
+static void
+test_sessions_die_with_their_server(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	char request[512];
+
+	write_file(d, "worker", DEAF);
+	write_file(d, "session",
+	    "echo 1 HELLO; while read id verb rest; do\n"
+	    "test \"$verb\" != RUN || sh worker & done; wait\n");
+	wire_start(&w, d);
+	(void)snprintf(request, sizeof(request),
+	    "1 RULE SET r a agent /bin/sh -c \"cd %s; exec sh session\"",
+	    d->dir);
+	wire_ask(&w, request, "1 OK");
+	wire_ask(&w, "1 SET a now", "1 OK");
+	daemon_wait_lines(d, "pid", 1);
+	daemon_kill(d);
+	wire_close(&w);
+	await_gone(written_pid(d, "pid"));
+}
+
 /* Wait for the end of what a run left in the background. */
 static void
 test_waits_for_orphans(void **state)
@@ -427,6 +536,7 @@ get_terminal(void)
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (setsid() == -1 || fd == -1 || grantpt(fd) == -1 ||
 	    unlockpt(fd) == -1 || open(ptsname(fd), O_RDWR | O_CLOEXEC) == -1)
@@ -443,6 +553,9 @@ main(void)
 		DAEMON_TEST(test_drain_gives_the_group_its_time),
 		DAEMON_TEST(test_sessions_give_the_group_its_time),
 		DAEMON_TEST(test_stops_what_left_the_group),
+		DAEMON_TEST(test_runs_die_with_their_server),
+		DAEMON_TEST(test_never_two_alive),
+		DAEMON_TEST(test_sessions_die_with_their_server),
 		DAEMON_TEST(test_waits_for_orphans),
 		DAEMON_TEST(test_signals_of_the_parent),
 		DAEMON_TEST(test_no_terminal),

@@ -91,7 +91,7 @@ expect_refused(const char *own, const char *why)
 	struct err e = { 0 };
 
 	assert_non_null(loop);
-	assert_null(cgroups_open(own, loop, &e));
+	assert_null(cgroups_open(own, 0, loop, &e));
 	if (strstr(e.msg, why) == NULL)
 		fail_msg("\"%s\", not \"%s\"", e.msg, why);
 	ev_loop_destroy(loop);
@@ -263,7 +263,7 @@ moves_back(void **state)
 	processor_stop(runs_processor());
 	assert_non_null(loop = ev_loop_new(0));
 	read_file("/proc/self", "cgroup", before, sizeof(before));
-	assert_non_null(g = cgroups_open(NULL, loop, &e));
+	assert_non_null(g = cgroups_open(NULL, 0, loop, &e));
 	read_file("/proc/self", "cgroup", now, sizeof(now));
 	assert_string_not_equal(before, now);
 	cgroups_close(g);

@@ -28,6 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "lock.h"
 #include "os.h"
 
@@ -400,11 +401,12 @@ wal_mark(struct wal *w)
 static bool
 exists(const char *path)
 {
-	int fd = os->open(path, O_RDONLY | O_CLOEXEC, 0);
+	struct err why;
+	int fd = files_open_one(path, &why);
 
 	if (fd == -1)
-		return errno != ENOENT;
-	(void)os->close(fd); /* only read */
+		return why.code != ERR_NOT_FOUND;
+	(void)os->close(fd); /* only looked at */
 	return true;
 }
 

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <dirent.h>
 
 #include "check.h"
 #include "log_maker.h"
@@ -45,61 +45,35 @@ static struct prng rng;
 static unsigned n_folders = 1000;
 static uint64_t seed = 29;
 static struct content sound[PARTS], donor[PARTS], before[PARTS];
+/* The file that is to be no regular one; PARTS: none. */
+static unsigned odd_part, odd_how;
 static struct buf story; /* what was done to the folder */
 static struct buf report;
 
 static const char *
 in(const char *dir, const char *name)
 {
-	char path[128];
+	char path[300];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
 	return folder_path(folder, path);
 }
 
+/* An empty folder: whatever is in it, files and empty folders, goes. */
 static void
-run(const char *command, const char *a, const char *b)
+empty(const char *name)
 {
-	pid_t pid = fork();
-	int status;
+	const char *path = folder_path(folder, name);
+	struct dirent *entry;
+	DIR *dir;
 
-	assert_int_not_equal(pid, -1);
-	if (pid == 0) {
-		(void)execlp(command, command, "-a", "--", a, b, (char *)NULL);
-		_exit(127);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-/* Remove a folder of ours: its files, and folders that are empty. */
-static void
-empty(const char *dir)
-{
-	char *argv[] = { (char *)"rm", (char *)"-rf", (char *)"--", NULL,
-		NULL };
-	pid_t pid;
-	int status;
-
-	argv[3] = strdup(folder_path(folder, dir));
-	assert_non_null(argv[3]);
-	pid = fork();
-	assert_int_not_equal(pid, -1);
-	if (pid == 0) {
-		(void)execvp("rm", argv);
-		_exit(127);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	free(argv[3]);
-	assert_int_equal(mkdir(folder_path(folder, dir), 0700), 0);
-}
-
-static void
-copy_folder(const char *from, const char *to)
-{
-	empty(to);
-	run("cp", in(from, "."), folder_path(folder, to));
+	(void)mkdir(path, 0700);
+	assert_non_null(dir = opendir(path));
+	while ((entry = readdir(dir)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
+			assert_int_equal(remove(in(name, entry->d_name)), 0);
+	(void)closedir(dir);
 }
 
 /* --- sound folders --- */
@@ -292,14 +266,12 @@ damage_once(struct content part[PARTS])
 
 /* Something that is no file in the place of one. */
 static void
-put_odd(const char *path)
+put_odd(const char *path, unsigned how)
 {
 	static const char *const target[] = { "log.loop", "/no/such/file",
 		"/dev/zero" };
-	unsigned how = prng_below(&rng, 5);
 
 	(void)unlink(path);
-	buf_addf(&story, " odd%u:%s", how, strrchr(path, '/') + 1);
 	if (how == 0)
 		assert_int_equal(mkfifo(path, 0600), 0);
 	else if (how == 1)
@@ -323,13 +295,26 @@ make_damaged(unsigned i)
 	    (unsigned char)(1 + prng_below(&rng, 2)), 10 * prng_below(&rng, 5));
 	while (n-- > 0)
 		damage_once(sound);
-	empty("damaged");
-	for (unsigned part = 0; part < PARTS; part++)
-		store(&sound[part], in("damaged", part_name[part]));
-	assert_int_equal(symlink("log.loop", in("damaged", "log.loop")), 0);
-	if (prng_below(&rng, 20) == 0)
-		put_odd(in("damaged", part_name[prng_below(&rng, PARTS)]));
+	odd_part = PARTS;
+	if (prng_below(&rng, 20) == 0) {
+		odd_part = prng_below(&rng, PARTS);
+		odd_how = prng_below(&rng, 5);
+		buf_addf(&story, " odd%u:%s", odd_how, part_name[odd_part]);
+	}
 	buf_add_byte(&story, '\0');
+}
+
+/* The damaged folder once more. */
+static void
+build(const char *dir)
+{
+	empty(dir);
+	for (unsigned part = 0; part < PARTS; part++)
+		store(&sound[part], in(dir, part_name[part]));
+	if (odd_part == PARTS)
+		return;
+	assert_int_equal(symlink("log.loop", in(dir, "log.loop")), 0);
+	put_odd(in(dir, part_name[odd_part]), odd_how);
 }
 
 /* --- what is made of it --- */
@@ -417,7 +402,7 @@ expect_repair(enum check_result found)
 	enum check_result result;
 	struct err e;
 
-	copy_folder("damaged", "repaired");
+	build("repaired");
 	result = check("repaired", true, &e);
 	if (result != (found == CHECK_DAMAGED ? CHECK_MENDED : found))
 		disagree("repair", result, &e);
@@ -441,10 +426,11 @@ check_start_and_repair_agree(void **state)
 	rng.state = seed;
 	for (unsigned i = 0; i < n_folders; i++) {
 		make_damaged(i);
+		build("damaged");
 		for (unsigned part = 0; part < PARTS; part++)
 			load(&before[part], in("damaged", part_name[part]));
 		found = check("damaged", false, &e);
-		copy_folder("damaged", "started");
+		build("started");
 		started = start("started", &e);
 		if (is_empty()) /* there is nothing to check */
 			continue;

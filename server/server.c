@@ -244,17 +244,10 @@ on_frame(struct ev_loop *loop, ev_io *w, int revents)
 static void
 arm_frame_timer(struct server *s, int64_t wake_ns)
 {
-	struct itimerspec when = { 0 };
-
 	if (wake_ns == s->frame_armed_ns)
 		return;
 	s->frame_armed_ns = wake_ns;
-	if (wake_ns != SCHED_NEVER) {
-		when.it_value.tv_sec = wake_ns / NS_PER_S;
-		when.it_value.tv_nsec = wake_ns % NS_PER_S;
-	}
-	if (timerfd_settime(s->frame_fd,
-		TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL) == -1)
+	if (os->timer_set(s->frame_fd, wake_ns) == -1)
 		LOG_ERROR("timer", LOG_ERRNO(errno));
 }
 
@@ -267,6 +260,8 @@ run_frame(struct server *s)
 	if (sched_look_at_clock(s->sched, now_ns))
 		s->tick_wanted = true;
 	wake_ns = sched_wake_ns(s->sched, now_ns);
+	if (wake_ns <= now_ns)
+		s->tick_wanted = true;
 	if (s->tick_wanted) {
 		int64_t again_ns = sched_tick(s->sched, now_ns);
 
@@ -476,7 +471,7 @@ reload(struct server *s, struct err *e)
 	config_fini(&c);
 	if (auth != NULL)
 		adopt_auth(s, auth);
-	zones_reload(s->zones);
+	sched_reload_zones(s->sched);
 	LOG_INFO("reloaded");
 	return 0;
 }

@@ -168,6 +168,7 @@ put_job(struct buf *out, const struct print *p, const struct job *job)
 		set.every_ns = plan->every_ns;
 		set.until_ns = plan->until_ns;
 		set.jitter_ns = plan->jitter_ns;
+		set.by_cron = plan->cadence != NULL && plan->cadence->by_cron;
 		if (plan->cron != NULL)
 			set.cron = slice_str(plan->cron);
 		if (plan->zone != NULL)

@@ -125,6 +125,8 @@ plan_new(const struct record_set *s)
 	p = (char *)(plan + 1) + cadence_len;
 	if (recurs)
 		plan->cadence = (struct job_cadence *)(void *)(plan + 1);
+	if (recurs)
+		plan->cadence->by_cron = s->by_cron;
 	plan->every_ns = s->every_ns;
 	plan->until_ns = s->until_ns;
 	plan->jitter_ns = s->jitter_ns;
@@ -259,7 +261,7 @@ enlist(struct jobs *j, uint32_t ref, int64_t first_ns)
 	if (c == NULL)
 		return;
 	c->job = ref;
-	c->first_ns = first_ns;
+	c->first_ns = c->by_cron ? 0 : first_ns;
 	c->next = j->recurring;
 	c->link = &j->recurring;
 	if (c->next != NULL)

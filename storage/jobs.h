@@ -24,7 +24,8 @@
 struct job_cadence {
 	struct job_plan *next, **link; /* in the list of all that recur */
 	uint32_t job;
-	int64_t first_ns; /* what it was set for; 0: not known any more */
+	bool by_cron;	  /* its first time was the expression's own */
+	int64_t first_ns; /* else, what it was set for; 0: not known any more */
 	int64_t ran_ns;	  /* the latest due time that was taken; 0: none */
 	int64_t gap_ns;	  /* the last that the clock had jumped over; or 0 */
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/timerfd.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +51,19 @@ system_size_limit(void)
 	return (off_t)limit.rlim_cur;
 }
 
+static int
+system_timer_set(int fd, int64_t wall_ns)
+{
+	struct itimerspec when = { 0 };
+
+	if (wall_ns != INT64_MAX) {
+		when.it_value.tv_sec = wall_ns / 1000000000;
+		when.it_value.tv_nsec = wall_ns % 1000000000;
+	}
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+	    &when, NULL);
+}
+
 const struct os os_system = {
 	.open = system_open,
 	.close = close,
@@ -68,6 +82,7 @@ const struct os os_system = {
 	.realpath = realpath,
 	.wall_ns = system_wall_ns,
 	.mono_ns = system_mono_ns,
+	.timer_set = system_timer_set,
 };
 
 const struct os *os = &os_system;

@@ -31,6 +31,9 @@ struct os {
 	char *(*realpath)(const char *path, char *resolved); /* PATH_MAX */
 	int64_t (*wall_ns)(void); /* since the Unix epoch */
 	int64_t (*mono_ns)(void); /* CLOCK_MONOTONIC */
+	/* Have a timerfd of CLOCK_REALTIME expire at this time, and when the
+	 * clock is set; INT64_MAX: only then. */
+	int (*timer_set)(int fd, int64_t wall_ns);
 };
 
 /* The table in force: the system's unless a test set another, which it must

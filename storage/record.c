@@ -326,7 +326,8 @@ record_plan_flags(const struct record_set *s)
 	    (s->zone.ptr != NULL ? RECORD_SET_ZONE : 0) |
 	    (s->until_ns != 0 ? RECORD_SET_UNTIL : 0) |
 	    (s->jitter_ns != 0 ? RECORD_SET_JITTER : 0) |
-	    (s->payload.ptr != NULL ? RECORD_SET_PAYLOAD : 0);
+	    (s->payload.ptr != NULL ? RECORD_SET_PAYLOAD : 0) |
+	    (s->by_cron ? RECORD_SET_BY_CRON : 0);
 }
 
 void
@@ -363,6 +364,7 @@ record_get_plan(struct record_reader *r, unsigned flags, struct record_set *s)
 		s->jitter_ns = record_get_i64(r);
 	if (flags & RECORD_SET_PAYLOAD)
 		s->payload = record_get_text(r);
+	s->by_cron = (flags & RECORD_SET_BY_CRON) != 0;
 	if (flags & ~RECORD_SET_FLAGS)
 		r->bad = true;
 }

@@ -128,7 +128,8 @@ const char *entry_kind_command(enum entry_kind kind);
 #define RECORD_SET_UNTIL 0x08u
 #define RECORD_SET_JITTER 0x10u
 #define RECORD_SET_PAYLOAD 0x20u
-#define RECORD_SET_FLAGS 0x3fu
+#define RECORD_SET_BY_CRON 0x40u /* due_ns is the expression's, not given */
+#define RECORD_SET_FLAGS 0x7fu
 
 #define RECORD_TRIGGER_MANUAL 0x01u /* by RUN */
 /* Not the run of the time planned: RUN of a job that recurs, or its next run
@@ -238,6 +239,7 @@ struct record_set {
 	int64_t due_ns;
 	int64_t every_ns, until_ns, jitter_ns; /* 0: none */
 	struct slice cron, zone, payload;      /* ptr NULL: none */
+	bool by_cron;			       /* RECORD_SET_BY_CRON */
 };
 
 struct record_run { /* TRIGGER to FINISH, STOP; others' fields are zero */

@@ -25,6 +25,7 @@ cmd_set(struct conn *c, const struct request *r, struct err *e)
 		.cron = q->cron,
 		.zone = q->zone,
 		.payload = q->payload,
+		.by_cron = q->due_is_cron,
 	};
 	bool recurs = q->every_ns != 0 || q->cron.ptr != NULL;
 	bool known;

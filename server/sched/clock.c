@@ -54,6 +54,7 @@ clock_look(struct clock *c, int64_t wall_ns, int64_t mono_ns)
 	if (!is_beyond(by_ns, SET_NS))
 		return CLOCK_RUNS;
 	begin_stretch(c, wall_ns, ended_ns);
+	c->n_set++;
 	return by_ns > 0 ? CLOCK_SET_FORWARD : CLOCK_SET_BACK;
 }
 

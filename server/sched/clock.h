@@ -24,6 +24,7 @@ struct clock {
 	int64_t from_ns;   /* where the present stretch began */
 	struct clock_stretch past[CLOCK_STRETCHES];
 	unsigned n_past;
+	uint32_t n_set; /* how often it was set */
 };
 
 enum clock_change { CLOCK_RUNS, CLOCK_SET_FORWARD, CLOCK_SET_BACK };

@@ -74,6 +74,7 @@ triggered(struct sched *s, struct execution *x)
 
 	if (x->manual || x->beside)
 		take_over(s, x);
+	replan_recorded(s, x);
 	sched_tell(s, x, SCHED_TRIGGERED);
 	if (x->run != NULL) { /* its result is known: missed */
 		executions_enter(s, x, EXECUTION_FINISHING);
@@ -118,6 +119,7 @@ static void
 finished(struct sched *s, struct execution *x)
 {
 	run_tell_recorded(x->run);
+	replan_recorded(s, x);
 	sched_tell(s, x, SCHED_ENDED);
 	if (x->retry_at_ns == 0) {
 		end(s, x);
@@ -301,6 +303,7 @@ journal_record(struct sched *s, struct execution *x)
 		return;
 	}
 	type = describe(s, x, &r);
+	x->n_set = s->clock.n_set;
 	if (x->requester != NULL)
 		urgency = WAL_REQUEST;
 	else if (type == RECORD_JOB_FINISH)

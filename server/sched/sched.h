@@ -115,6 +115,9 @@ void sched_clock_set(struct sched *s);
  * too, but forgets when it is armed anew. */
 bool sched_look_at_clock(struct sched *s, int64_t now_ns);
 
+/* The rules of time zones may have changed: plan by them. */
+void sched_reload_zones(struct sched *s);
+
 /* A monotonic time as the wall clock shows it now. */
 int64_t sched_wall_of(const struct sched *s, int64_t mono_ns);
 

@@ -159,6 +159,7 @@ struct execution {
 	uint32_t attempt;
 	uint32_t n_cursors; /* that stand at it */
 	uint16_t lost;	    /* attempts, with a server; they are no retries */
+	uint32_t n_set;	    /* the clock's, when its record was made */
 	uint8_t state;
 	bool manual;   /* by RUN */
 	bool missed;   /* fell due while the server was down */
@@ -411,6 +412,9 @@ int64_t replan_next(struct sched *s, const struct job_plan *plan,
 /* See that recurring jobs are planned by the clock as it is now, a slice of
  * them at each step. */
 void replan_begin(struct sched *s);
+/* The clock may have been set while the record of this execution was written,
+ * which tells of what follows for its job. */
+void replan_recorded(struct sched *s, const struct execution *x);
 void replan_step(struct sched *s, int64_t now_ns);
 
 #endif

@@ -63,6 +63,7 @@ struct zones {
 	size_t n;
 	uint64_t calls;
 	struct zone *bucket[N_BUCKETS];
+	struct zone *before; /* what the last reload has replaced */
 };
 
 static const struct zone utc;
@@ -563,26 +564,31 @@ zones_new(const char *folder)
 }
 
 void
-zones_reload(struct zones *zs)
+zones_settle(struct zones *zs)
+{
+	struct zone *z;
+
+	while ((z = zs->before) != NULL) {
+		zs->before = z->next;
+		zone_free(z);
+	}
+}
+
+void
+zones_free(struct zones *zs)
 {
 	struct zone *z;
 	size_t i;
 
+	if (zs == NULL)
+		return;
+	zones_settle(zs);
 	for (i = 0; i < N_BUCKETS; i++) {
 		while ((z = zs->bucket[i]) != NULL) {
 			zs->bucket[i] = z->next;
 			zone_free(z);
 		}
 	}
-	zs->n = 0;
-}
-
-void
-zones_free(struct zones *zs)
-{
-	if (zs == NULL)
-		return;
-	zones_reload(zs);
 	free(zs);
 }
 
@@ -722,5 +728,70 @@ zones_get(struct zones *zs, struct slice name, struct err *e)
 	z->next = *bucket;
 	*bucket = z;
 	zs->n++;
+	return z;
+}
+
+static bool
+is_same(const struct zone *a, const struct zone *b)
+{
+	if (a->before != b->before || a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->change[i].at != b->change[i].at ||
+		    a->change[i].offset != b->change[i].offset)
+			return false;
+	return true;
+}
+
+/* Read one anew. What comes to stand in its place: itself when it is as it was,
+ * NULL when it can't be read any more. */
+static struct zone *
+reload(struct zones *zs, struct zone *old)
+{
+	struct err ignored;
+	struct zone *z = load(zs, slice_str(old->name), &ignored);
+
+	if (z != NULL && is_same(z, old)) {
+		zone_free(z);
+		return old;
+	}
+	if (z != NULL) {
+		z->used = old->used;
+		z->next = old->next;
+	}
+	old->next = zs->before;
+	zs->before = old;
+	return z;
+}
+
+bool
+zones_reload(struct zones *zs)
+{
+	zones_settle(zs);
+	for (size_t i = 0; i < N_BUCKETS; i++) {
+		struct zone **at = &zs->bucket[i];
+
+		while (*at != NULL) {
+			struct zone *rest = (*at)->next;
+
+			*at = reload(zs, *at);
+			if (*at != NULL) {
+				at = &(*at)->next;
+			} else {
+				*at = rest;
+				zs->n--;
+			}
+		}
+	}
+	return zs->before != NULL;
+}
+
+const struct zone *
+zones_before(const struct zones *zs, struct slice name)
+{
+	const struct zone *z = zs->before;
+
+	while (z != NULL && !slice_eq(slice_str(z->name), name))
+		z = z->next;
 	return z;
 }

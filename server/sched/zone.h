@@ -6,6 +6,7 @@
 #ifndef SCHED_ZONE_H
 #define SCHED_ZONE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +23,15 @@ struct zones; /* those loaded so far; owns them */
 struct zones *zones_new(const char *folder);
 void zones_free(struct zones *zs);
 
-/* Forget what was loaded, so that changed files are read anew. */
-void zones_reload(struct zones *zs);
+/*
+ * The files may have changed: what was loaded is read anew, and what it was
+ * before is kept for zones_before until zones_settle. True: something has
+ * changed. A zone whose file is gone is forgotten.
+ */
+bool zones_reload(struct zones *zs);
+/* What a zone was before zones_reload, NULL when that changed nothing of it. */
+const struct zone *zones_before(const struct zones *zs, struct slice name);
+void zones_settle(struct zones *zs);
 
 /*
  * A zone by name; valid until the next call of a function of zones. `UTC` and

@@ -60,7 +60,8 @@ static void
 cron(int64_t due_ns, const char *expression)
 {
 	set_plan((struct record_set){ .due_ns = due_ns,
-	    .cron = slice_str(expression) });
+	    .cron = slice_str(expression),
+	    .by_cron = true });
 }
 
 static int64_t
@@ -273,6 +274,16 @@ an_interval_goes_on_where_a_fixed_time_waits(void **state)
 	begin_at(NULL, T0);
 	every(T0 + MIN, MIN);
 	go_to(T0 + 3 * HOUR, MIN);
+	set_by(-2 * HOUR);
+	n_runs = 0;
+	go_to(rig.now_ns + 10 * MIN, S);
+	assert_in_range(n_runs, 9, 10);
+	rig_end(&rig);
+
+	/* Nor for the time that it was set for, if that has been. */
+	begin_at(NULL, T0);
+	every(T0 + S, MIN);
+	go_to(T0 + 10 * MIN, S);
 	set_by(-2 * HOUR);
 	n_runs = 0;
 	go_to(rig.now_ns + 10 * MIN, S);

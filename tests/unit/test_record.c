@@ -133,6 +133,7 @@ a_set_comes_back(void **state)
 			set.jitter_ns = 3;
 		if (flags & RECORD_SET_PAYLOAD)
 			set.payload = slice_str(flags & 1 ? "" : "payload");
+		set.by_cron = (flags & RECORD_SET_BY_CRON) != 0;
 		buf_clear(&out);
 		record_put_set(&out, &set);
 		assert_int_equal(record_plan_flags(&set), flags);
@@ -146,6 +147,7 @@ a_set_comes_back(void **state)
 		assert_true(slice_eq(back.cron, set.cron));
 		assert_true(slice_eq(back.zone, set.zone));
 		assert_true(slice_eq(back.payload, set.payload));
+		assert_int_equal(back.by_cron, set.by_cron);
 		assert_int_equal(back.payload.ptr != NULL,
 		    set.payload.ptr != NULL);
 		assert_slice(record_subject(r.type, r.payload), "job");
@@ -292,7 +294,7 @@ unknown_flags_and_empty_names_are_refused(void **state)
 
 	(void)state;
 	record_put_set(&out, &set);
-	out.ptr[RECORD_HEADER_LEN] |= 0x40;
+	out.ptr[RECORD_HEADER_LEN] = (char)(RECORD_SET_FLAGS + 1);
 	assert_false(record_get_set(
 	    slice_of(out.ptr + RECORD_HEADER_LEN, out.len - RECORD_HEADER_LEN),
 	    &back));

@@ -5,6 +5,7 @@
  *	look again at input that was held    conns_run
  *	take jobs that are due               sched_tick
  *	hand new records to the log writer   store_kick
+ *	tell those who watch                 watch_run
  *	send the replies                     conns_flush
  *
  * So all requests that came in one turn share a commit, and all replies to a
@@ -292,6 +293,7 @@ static void
 before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct server *s = w->data;
+	bool telling;
 
 	(void)revents;
 	if (s->n_sharing > 0)
@@ -301,11 +303,12 @@ before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
 	server_run_sessions(s);
 	run_frame(s);
 	store_kick(s->store);
+	telling = watch_run(s);
 	conns_flush(s);
 	if (s->draining && sched_idle(s->sched) && store_idle(s->store) &&
 	    sessions_alive(s->sessions) == 0 && monitor_save(&s->monitor))
 		end_drain(s);
-	if (s->runnable != NULL || s->tick_wanted ||
+	if (s->runnable != NULL || s->tick_wanted || telling ||
 	    sessions_wake_ns(s->sessions) == 0)
 		ev_idle_start(loop, &s->more);
 	else
@@ -798,7 +801,8 @@ server_init(struct server *s, const struct options *o, struct config *c,
 	if (s->loop == NULL || s->input == NULL || s->line == NULL ||
 	    s->zones == NULL || s->traffic == NULL)
 		return err_nomem(e);
-	if (reserve_init(&s->reserve, s->loop, e) == -1)
+	if (reserve_init(&s->reserve, s->loop, e) == -1 ||
+	    watches_init(&s->watches, e) == -1)
 		return -1;
 	if (load_auth(s, e) == -1 || open_frame_timer(s, e) == -1)
 		return -1;

@@ -1,6 +1,7 @@
 /*
- * A watch stands in two lists: that of its connection and that of its topic.
- * The words of an event are the same for all, and made once.
+ * What is published in the hub, and who is told of it: a connection that
+ * watches something is a subscriber, and each of its watches that an event
+ * fits is told. The words of an event are the same for all, and made once.
  */
 #include "watch.h"
 
@@ -17,20 +18,87 @@
 #include "scope.h"
 #include "scoped.h"
 
+_Static_assert(WATCH_TOPIC_COUNT <= HUB_TOPICS, "a topic each");
+
 struct watch {
-	struct conn *conn;
-	struct watch *next_of_conn;
-	struct watch *prev, *next; /* of its topic */
+	struct watch *next;
 	enum watch_topic topic;
-	uint64_t dropped;	 /* events since the last one sent */
+	uint64_t dropped;	 /* lost, and not told of yet */
 	struct slice id, prefix; /* in bytes */
 	char bytes[];
 };
+
+struct watcher {
+	struct subscriber sub; /* first */
+	struct conn *conn;
+	struct watch *first; /* owned list */
+};
+
+static void
+put_dropped(struct watch *w, struct buf *out)
+{
+	reply_begin(out, w->id);
+	reply_str(out, "EVENT");
+	reply_str(out, "dropped");
+	reply_u64(out, w->dropped);
+	reply_end(out);
+	w->dropped = 0;
+}
+
+static void
+tell_watch(struct conn *c, struct watch *w, struct slice row)
+{
+	struct buf *out = conn_event(c);
+
+	if (out == NULL) {
+		w->dropped++;
+		return;
+	}
+	if (w->dropped > 0)
+		put_dropped(w, out);
+	reply_begin(out, w->id);
+	buf_add_byte(out, ' ');
+	buf_add_slice(out, row);
+	reply_end(out);
+}
+
+static void
+tell(struct subscriber *sub, unsigned topic, struct slice subject,
+    struct slice row)
+{
+	const struct watcher *all = (struct watcher *)(void *)sub;
+
+	for (struct watch *w = all->first; w != NULL; w = w->next)
+		if (w->topic == topic && slice_has_prefix(subject, w->prefix))
+			tell_watch(all->conn, w, row);
+}
+
+/* Whether they had its prefix is not known any more. */
+static void
+lost(struct subscriber *sub, unsigned topic, uint64_t n)
+{
+	const struct watcher *all = (struct watcher *)(void *)sub;
+
+	for (struct watch *w = all->first; w != NULL; w = w->next)
+		if (w->topic == topic)
+			w->dropped += n;
+}
+
+static const struct hub_ops watch_ops = { .tell = tell, .lost = lost };
+
+int
+watches_init(struct watches *w, struct err *e)
+{
+	if ((w->hub = hub_new(&watch_ops)) == NULL)
+		return err_nomem(e);
+	return 0;
+}
 
 void
 watches_fini(struct watches *w)
 {
 	buf_free(&w->row);
+	hub_free(w->hub);
 }
 
 static bool
@@ -53,54 +121,93 @@ watch_job(void *ctx, struct slice id, const struct job *job)
 	watch_end(s, id, sees_name, &id);
 }
 
+/* Counts the watches of a topic. Jobs are told of by the store only while
+ * somebody wants to know. */
 static void
-link_watch(struct watch *w)
+count_watch(struct server *s, enum watch_topic topic, int change)
 {
-	struct server *s = w->conn->server;
-	struct watch **first = &s->watches.first[w->topic];
+	size_t *n = &s->watches.n[topic];
+	bool was = *n > 0;
 
-	if (w->topic == WATCH_JOBS && *first == NULL)
-		store_watch_jobs(s->store, watch_job, s);
-	w->next = *first;
-	if (w->next != NULL)
-		w->next->prev = w;
-	*first = w;
+	*n += (size_t)change;
+	if (topic == WATCH_JOBS && was != (*n > 0))
+		store_watch_jobs(s->store, was ? NULL : watch_job, s);
+}
+
+/* Those of a connection, made with the first; NULL: no memory. */
+static struct watcher *
+need_watcher(struct conn *c)
+{
+	struct watcher *w = c->watcher;
+
+	if (w != NULL) {
+		/* What happened before is not for the watch that comes now. */
+		hub_settle(c->server->watches.hub, &w->sub);
+		return w;
+	}
+	if ((w = calloc(1, sizeof(*w))) == NULL)
+		return NULL;
+	w->conn = c;
+	if (hub_subscribe(c->server->watches.hub, &w->sub, c->token) == -1) {
+		free(w);
+		return NULL;
+	}
+	c->watcher = w;
+	c->n_listens++;
+	return w;
 }
 
 static void
-unlink_watch(struct watch *w)
+forget_watcher(struct conn *c)
 {
-	struct server *s = w->conn->server;
-	struct watch **first = &s->watches.first[w->topic];
+	free(c->watcher);
+	c->watcher = NULL;
+	c->n_listens--;
+}
 
-	if (w->prev != NULL)
-		w->prev->next = w->next;
-	else
-		*first = w->next;
-	if (w->next != NULL)
-		w->next->prev = w->prev;
-	if (w->topic == WATCH_JOBS && *first == NULL)
-		store_watch_jobs(s->store, NULL, NULL);
+/* The watcher goes with its last watch. */
+static void
+leave_if_idle(struct conn *c)
+{
+	if (c->watcher == NULL || c->watcher->first != NULL)
+		return;
+	hub_unsubscribe(c->server->watches.hub, &c->watcher->sub);
+	forget_watcher(c);
 }
 
 /* Where the pointer to the watch with this id is, or to the end. */
 static struct watch **
-find(struct conn *c, struct slice id, size_t *n)
+find(struct watcher *all, struct slice id, size_t *n)
 {
-	struct watch **at = &c->watches;
+	struct watch **at = &all->first;
 
 	for (*n = 0; *at != NULL && !slice_eq((*at)->id, id); ++*n)
-		at = &(*at)->next_of_conn;
+		at = &(*at)->next;
 	return at;
 }
 
-int
-watch_add(struct conn *c, struct slice id, enum watch_topic topic,
+static struct watch *
+watch_new(struct slice id, enum watch_topic topic, struct slice prefix)
+{
+	struct watch *w = calloc(1, sizeof(*w) + id.len + prefix.len);
+
+	if (w == NULL)
+		return NULL;
+	memcpy(w->bytes, id.ptr, id.len);
+	w->id = slice_of(w->bytes, id.len);
+	w->prefix = slice_of(w->bytes + id.len, prefix.len);
+	if (prefix.len > 0)
+		memcpy(w->bytes + id.len, prefix.ptr, prefix.len);
+	w->topic = topic;
+	return w;
+}
+
+static int
+add(struct watcher *all, struct slice id, enum watch_topic topic,
     struct slice prefix, struct err *e)
 {
 	size_t n;
-	struct watch **at = find(c, id, &n);
-	struct watch *w;
+	struct watch **at = find(all, id, &n);
 
 	if (*at != NULL)
 		return err_set(e, ERR_CONFLICT,
@@ -109,71 +216,100 @@ watch_add(struct conn *c, struct slice id, enum watch_topic topic,
 		return err_set(e, ERR_LIMIT,
 		    "a connection can have no more than %d watches",
 		    WATCHES_PER_CONN);
-	if ((w = calloc(1, sizeof(*w) + id.len + prefix.len)) == NULL)
+	if ((*at = watch_new(id, topic, prefix)) == NULL)
 		return err_nomem(e);
-	memcpy(w->bytes, id.ptr, id.len);
-	w->id = slice_of(w->bytes, id.len);
-	w->prefix = slice_of(w->bytes + id.len, prefix.len);
-	if (prefix.len > 0)
-		memcpy(w->bytes + id.len, prefix.ptr, prefix.len);
-	w->conn = c;
-	w->topic = topic;
-	*at = w;
-	c->n_listens++;
-	link_watch(w);
+	count_watch(all->conn->server, topic, 1);
 	return 0;
 }
 
+int
+watch_add(struct conn *c, struct slice id, enum watch_topic topic,
+    struct slice prefix, struct err *e)
+{
+	struct watcher *all = need_watcher(c);
+	int rc;
+
+	if (all == NULL)
+		return err_nomem(e);
+	rc = add(all, id, topic, prefix, e);
+	leave_if_idle(c);
+	return rc;
+}
+
 static void
-remove_watch(struct watch **at)
+remove_watch(struct conn *c, struct watch **at)
 {
 	struct watch *w = *at;
 
-	*at = w->next_of_conn;
-	w->conn->n_listens--;
-	unlink_watch(w);
+	*at = w->next;
+	count_watch(c->server, w->topic, -1);
 	free(w);
 }
 
 int
 watch_remove(struct conn *c, struct slice id, struct err *e)
 {
+	struct watch **at = NULL;
 	size_t n;
-	struct watch **at = find(c, id, &n);
 
-	if (*at == NULL)
+	if (c->watcher != NULL)
+		at = find(c->watcher, id, &n);
+	if (at == NULL || *at == NULL)
 		return err_quote(e, ERR_NOT_FOUND, id, "no such watch");
+	hub_settle(c->server->watches.hub, &c->watcher->sub);
 	conn_settle_events(c);
-	remove_watch(at);
+	remove_watch(c, at);
+	leave_if_idle(c);
 	return 0;
+}
+
+static void
+remove_watches(struct conn *c)
+{
+	while (c->watcher->first != NULL)
+		remove_watch(c, &c->watcher->first);
 }
 
 void
 watch_remove_all(struct conn *c)
 {
-	while (c->watches != NULL)
-		remove_watch(&c->watches);
+	if (c->watcher == NULL)
+		return;
+	remove_watches(c);
+	leave_if_idle(c);
+}
+
+void
+watch_rebind(struct conn *c)
+{
+	if (c->watcher == NULL ||
+	    hub_change_viewer(c->server->watches.hub, &c->watcher->sub,
+		c->token) == 0)
+		return;
+	remove_watches(c); /* no memory for them any more */
+	forget_watcher(c);
 }
 
 void
 watch_put_dropped(struct conn *c, struct buf *out)
 {
-	for (struct watch *w = c->watches; w != NULL; w = w->next_of_conn) {
-		if (w->dropped == 0)
-			continue;
-		reply_begin(out, w->id);
-		reply_str(out, "EVENT");
-		reply_str(out, "dropped");
-		reply_u64(out, w->dropped);
-		reply_end(out);
-		w->dropped = 0;
-	}
+	if (c->watcher == NULL)
+		return;
+	for (struct watch *w = c->watcher->first; w != NULL; w = w->next)
+		if (w->dropped > 0)
+			put_dropped(w, out);
+}
+
+bool
+watch_run(struct server *s)
+{
+	return hub_run(s->watches.hub, WATCH_TURN_US);
 }
 
 bool
 watch_wanted(const struct server *s, enum watch_topic topic)
 {
-	return s->watches.first[topic] != NULL;
+	return s->watches.n[topic] > 0;
 }
 
 struct buf *
@@ -189,37 +325,35 @@ watch_begin(struct server *s, enum watch_topic topic)
 	return row;
 }
 
-static void
-send_row(struct watch *w, struct slice row)
-{
-	struct buf *out = conn_event(w->conn);
+/* What the hub asks with: who may see what. */
+struct question {
+	struct server *server;
+	watch_visible_cb *visible;
+	const void *what;
+};
 
-	if (out == NULL) {
-		w->dropped++;
-		return;
-	}
-	reply_begin(out, w->id);
-	buf_add_byte(out, ' ');
-	buf_add_slice(out, row);
-	reply_end(out);
+/* All clients with one token see the same. */
+static bool
+token_sees(const void *token, const void *arg)
+{
+	const struct question *q = arg;
+	const struct conn like = { .server = q->server, .token = token };
+
+	return q->visible(&like, q->what);
 }
 
 void
 watch_end(struct server *s, struct slice subject, watch_visible_cb *visible,
     const void *what)
 {
+	const struct question q = { s, visible, what };
 	const struct buf *row = &s->watches.row;
-	struct watch *w = s->watches.first[s->watches.topic];
 
-	for (; w != NULL; w = w->next) {
-		if (!slice_has_prefix(subject, w->prefix) ||
-		    !visible(w->conn, what))
-			continue;
-		if (row->failed)
-			w->dropped++; /* no memory for it */
-		else
-			send_row(w, buf_slice(row));
-	}
+	if (!row->failed)
+		hub_publish(s->watches.hub, s->watches.topic, subject,
+		    buf_slice(row), token_sees, &q);
+	else
+		hub_lose(s->watches.hub, s->watches.topic, token_sees, &q);
 }
 
 static const char *

@@ -15,25 +15,32 @@
 #include "alert.h"
 #include "buf.h"
 #include "err.h"
+#include "hub.h"
 #include "request.h"
 #include "sched.h"
 #include "slice.h"
 
 struct conn;
 struct server;
-struct watch;
+struct watcher;
 
 #define WATCHES_PER_CONN 64
 /* Tokens, rules and integrations; the alerts of a token count for so many. */
 #define WATCH_HEALTH_SLICE 256
 #define WATCH_HEALTH_TOKEN 32
 
+/* For telling watches, of a turn of the loop. */
+#define WATCH_TURN_US 1000
+
 struct watches {
-	struct watch *first[WATCH_TOPIC_COUNT];
+	struct hub *hub; /* owned */
+	size_t n[WATCH_TOPIC_COUNT];
 	struct buf row; /* the event being made */
 	enum watch_topic topic;
 };
 
+/* 0, or -1 with *e. */
+int watches_init(struct watches *w, struct err *e);
 void watches_fini(struct watches *w);
 
 /* WATCH: 0, or -1 with ERR_CONFLICT (there is one with that request id),
@@ -44,6 +51,10 @@ int watch_add(struct conn *c, struct slice id, enum watch_topic topic,
 int watch_remove(struct conn *c, struct slice id, struct err *e);
 /* The connection is closed. */
 void watch_remove_all(struct conn *c);
+/* Its token is another now. */
+void watch_rebind(struct conn *c);
+/* Each turn of the loop: tell for a while. True: there is more to tell. */
+bool watch_run(struct server *s);
 /* Events that wait are about to be sent: tell what was lost behind them. */
 void watch_put_dropped(struct conn *c, struct buf *out);
 

@@ -941,6 +941,10 @@ conns_rebind(struct server *s, const struct auth *auth)
 		if (c->token == NULL)
 			continue;
 		c->token = auth_find_name(auth, slice_str(c->token->name));
+		if (c->token != NULL)
+			watch_rebind(c);
+		else
+			watch_remove_all(c);
 		if (c->token == NULL || !may_keep_session(c))
 			send_away(c);
 		else

@@ -69,11 +69,11 @@ struct conn {
 	int64_t read_us, later_us;
 	size_t older;
 	struct buf out;
-	size_t sent;	       /* of out */
-	struct buf events;     /* lines to follow the reply being sent */
-	unsigned n_listens;    /* what sends it events: it may be silent */
-	struct watch *watches; /* owned by monitor/watch.c */
-	size_t pending;	       /* writes under way */
+	size_t sent;		 /* of out */
+	struct buf events;	 /* lines to follow the reply being sent */
+	unsigned n_listens;	 /* what sends it events: it may be silent */
+	struct watcher *watcher; /* monitor/watch.c; NULL: it has no watch */
+	size_t pending;		 /* writes under way */
 	/* Each write asked for has a place in the order of answers: the next to
 	 * be given, and the one whose answer is to be sent next. Both wrap. */
 	uint32_t next_place, turn;

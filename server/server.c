@@ -202,6 +202,8 @@ on_store_wake(struct ev_loop *loop, ev_async *w, int revents)
 	sched_before_changes(s->sched, os->wall_ns());
 	any = store_poll(s->store);
 	watch_storage(s);
+	if (store_unfinished(s->store))
+		ev_async_send(s->loop, &s->store_wake); /* the next turn */
 	if (!any)
 		return;
 	alerts_save_again(s->monitor.alerts);

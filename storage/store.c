@@ -8,9 +8,13 @@
 
 #include "os.h"
 #include "recover.h"
+#include "tstamp.h"
 
 #define KICK_BYTES 32768u /* a good write */
 #define WARM_OPS 16u
+/* Of one store_poll: its time, looked at after so many ops. */
+#define POLL_NS (2 * NS_PER_MS)
+#define CLOCK_OPS 64u
 #define WARM_JOBS 65536u /* a smaller index is in the cache as it is */
 
 #define SLOT_CLAIMED 0x8000u /* somebody waits: nobody may pass him */
@@ -175,14 +179,20 @@ op_record(const struct batch *b, const struct op *op, struct record *r)
 
 /* Changes that nobody will hear of any more. */
 static void
-drop_batch(const struct batch *b)
+drop_ops(const struct batch *b, size_t from)
 {
 	struct record r;
 
-	for (size_t i = 0; i < b->n_ops; i++) {
+	for (size_t i = from; i < b->n_ops; i++) {
 		op_record(b, &b->ops[i], &r);
 		unprepare(&r, b->ops[i].prepared);
 	}
+}
+
+static void
+drop_batch(const struct batch *b)
+{
+	drop_ops(b, 0);
 }
 
 static void
@@ -191,6 +201,10 @@ close_store(struct store *s, bool undo)
 	if (s == NULL)
 		return;
 	compression_stop(s);
+	if (s->applying != NULL) {
+		drop_ops(s->applying, s->n_applied);
+		s->applying->n_ops = 0; /* nothing of it is left to drop */
+	}
 	commit_stop(s->commit, drop_batch);
 	if (s->has_log)
 		wal_close(&s->wal);
@@ -671,13 +685,32 @@ warm(const struct store *s, const struct batch *b, size_t from)
 		radix_warm(&s->jobs.index, name, n);
 }
 
-bool
-store_poll(struct store *s)
+/* Go on with the batch that is being applied. False: the time is over. */
+static bool
+apply_some(struct store *s, int64_t until_ns)
+{
+	struct batch *b = s->applying;
+
+	while (s->n_applied < b->n_ops) {
+		if (s->n_applied % WARM_OPS == 0)
+			warm(s, b, s->n_applied);
+		finish_op(s, b, &b->ops[s->n_applied++]);
+		if (s->n_applied % CLOCK_OPS == 0 && os->mono_ns() >= until_ns)
+			return false;
+	}
+	s->applying = NULL;
+	commit_recycle(s->commit, b);
+	s->releases++;
+	return true;
+}
+
+/* Take a batch that is done; false: there is none. */
+static bool
+take_batch(struct store *s)
 {
 	struct batch *b;
-	bool any = false, in_doubt;
+	bool in_doubt;
 
-	compression_poll(s);
 	while ((b = commit_take(s->commit, &in_doubt)) != NULL) {
 		/* The disk goes on while this batch is applied. */
 		commit_kick(s->commit, 1);
@@ -687,22 +720,38 @@ store_poll(struct store *s)
 			follow(s, b);
 		if (in_doubt)
 			continue;
-		for (size_t i = 0; i < b->n_ops; i++) {
-			if (i % WARM_OPS == 0)
-				warm(s, b, i);
-			finish_op(s, b, &b->ops[i]);
-		}
-		commit_recycle(s->commit, b);
-		s->releases++;
+		s->applying = b;
+		s->n_applied = 0;
+		return true;
+	}
+	return false;
+}
+
+bool
+store_poll(struct store *s)
+{
+	int64_t until_ns = os->mono_ns() + POLL_NS;
+	bool any = false;
+
+	compression_poll(s);
+	while (s->applying != NULL || take_batch(s)) {
 		any = true;
+		if (!apply_some(s, until_ns))
+			break;
 	}
 	return any;
 }
 
 bool
+store_unfinished(const struct store *s)
+{
+	return s->applying != NULL;
+}
+
+bool
 store_idle(const struct store *s)
 {
-	return commit_idle(s->commit);
+	return s->applying == NULL && commit_idle(s->commit);
 }
 
 uint64_t

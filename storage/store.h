@@ -192,9 +192,11 @@ int store_backup(struct store *s, const char *path, store_backup_cb *done,
 void store_kick(struct store *s);
 void store_kick_early(struct store *s);
 
-/* Apply what has become durable and tell the waiters. True when there was
- * something. */
+/* Apply what has become durable and tell the waiters, for some milliseconds.
+ * True when there was something. */
 bool store_poll(struct store *s);
+/* Whether store_poll has left something for its next call. */
+bool store_unfinished(const struct store *s);
 
 /* Whether every change asked for has been answered. */
 bool store_idle(const struct store *s);

@@ -30,6 +30,8 @@ struct store {
 	struct entries entries;
 	uint64_t last_execution_id;
 	struct commit *commit;
+	struct batch *applying; /* as far as n_applied; NULL: none */
+	size_t n_applied;
 	struct wal wal;
 	bool has_log;
 	bool made_log; /* at this start, where nothing was */

@@ -117,6 +117,12 @@ find_viewer(const struct hub *h, const void *who)
 	return v;
 }
 
+bool
+hub_has_viewer(const struct hub *h, const void *who)
+{
+	return find_viewer(h, who) != NULL;
+}
+
 /* The lowest index that no viewer has. */
 static unsigned
 free_index(const struct hub *h)

@@ -79,6 +79,9 @@ void hub_unsubscribe(struct hub *h, struct subscriber *s);
  * memory, and it is unsubscribed. */
 int hub_change_viewer(struct hub *h, struct subscriber *s, const void *who);
 
+/* Whether anybody subscribes as `who`. */
+bool hub_has_viewer(const struct hub *h, const void *who);
+
 /* Publish a row. `visible` says of each viewer whether it may see what the row
  * is about. */
 typedef bool hub_visible_cb(const void *who, const void *what);

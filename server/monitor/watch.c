@@ -505,15 +505,14 @@ watch_tokens(struct server *s, struct watch_walk *at, int left)
 
 	for (; left > 0 && at->token < n; at->token++) {
 		const struct auth_token *token = &s->auth->tokens[at->token];
-		const struct watch *w = s->watches.first[WATCH_HEALTH];
+		const struct conn like = { .server = s, .token = token };
 		struct alerts_stats alerts;
 
 		left--;
-		while (w != NULL && w->conn->token != token)
-			w = w->next;
-		if (w == NULL || scope_is_all(w->conn))
+		if (!hub_has_viewer(s->watches.hub, token) ||
+		    scope_is_all(&like))
 			continue;
-		scope_alerts(w->conn, &alerts);
+		scope_alerts(&like, &alerts);
 		watch_sections(s, &alerts, has_token, token);
 		left -= WATCH_HEALTH_TOKEN;
 	}

@@ -626,9 +626,12 @@ input(struct conn *c)
 static void
 keep(struct conn *c, const char *p, size_t n)
 {
+	if (buf_reserve(&c->in, n) == NULL) {
+		reserve_give_up(&c->server->reserve);
+		c->in.failed = false; /* there may be some now */
+	}
 	buf_add(&c->in, p, n);
 	if (c->in.failed) {
-		reserve_give_up(&c->server->reserve);
 		LOG_WARN("connection_closed",
 		    LOG_STR("reason", "out of memory"),
 		    LOG_U64("connection", c->number));

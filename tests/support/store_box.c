@@ -81,13 +81,22 @@ box_await(struct box *b)
 	(void)pthread_mutex_unlock(&b->mutex);
 }
 
+/* All that is done, and not only for a while. */
+static void
+box_poll(struct box *b)
+{
+	do
+		(void)store_poll(b->store);
+	while (store_unfinished(b->store));
+}
+
 void
 box_settle(struct box *b)
 {
 	while (!store_idle(b->store)) {
 		store_kick(b->store);
 		box_await(b);
-		(void)store_poll(b->store);
+		box_poll(b);
 	}
 }
 
@@ -105,7 +114,7 @@ box_rest(struct box *b)
 	box_settle(b);
 	while (store_stats(b->store)->compression == COMPRESSION_RUNNING) {
 		box_await(b);
-		(void)store_poll(b->store);
+		box_poll(b);
 	}
 }
 

@@ -109,6 +109,19 @@ check_listable(const struct request_rule_set *q, struct err *e)
 	return rc;
 }
 
+/* The options stay: what was set for a runner by who may use it must not serve
+ * another who may not. */
+static int
+check_old_runner(const struct conn *c, const struct rule *old, struct err *e)
+{
+	struct err why;
+
+	if (auth_check_runner(c->token, old->spec, &why) == 0)
+		return 0;
+	return err_set(e, ERR_DENIED, "the rule has runner %s: %s",
+	    runner_word(old->spec->runner), why.msg);
+}
+
 int
 cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 {
@@ -130,11 +143,9 @@ cmd_rule_set(struct conn *c, const struct request *r, struct err *e)
 	if (must_wait(c, q->rule))
 		return WAIT;
 	old = rules_find(store_rules(store), q->rule);
-	/* The options stay: what was set for one runner by who may use it must
-	 * not serve another that may not. */
 	if (old != NULL &&
 	    (!allowed(c, rule_pattern(old), "pattern", e) ||
-		auth_check_runner(c->token, old->spec, e) == -1 ||
+		check_old_runner(c, old, e) == -1 ||
 		keep_options(q->spec, old->spec, e) == -1))
 		return FAILED;
 	if (check_secrets(c->server->auth, q->rule, q->pattern, q->spec, e) ==

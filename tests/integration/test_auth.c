@@ -377,8 +377,8 @@ test_runners(void **state)
 		    "1 ERROR denied token shellonly may not use runner "
 		    "direct" },
 		{ "1 RULE SET team.d team.d shell true",
-		    "1 ERROR denied token shellonly may not use runner "
-		    "direct" },
+		    "1 ERROR denied the rule has runner direct: token "
+		    "shellonly may not use runner direct" },
 		{ "1 RULE OPTIONS team.d", "1 timeout 0..." },
 		{ "1 RULE PAUSE team.d", "1 OK" },
 		{ "1 RULE RESUME team.d", "1 OK" },

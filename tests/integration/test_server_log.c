@@ -73,6 +73,12 @@ test_one_event_a_line(void **state)
 
 	daemon_set(d, "health.polling_interval=100ms");
 	daemon_set(d, "alerts.raise_after=1");
+	daemon_set(d, "alerts.cpu_warning=100");
+	daemon_set(d, "alerts.cpu_critical=100");
+	daemon_set(d, "alerts.memory_warning=100");
+	daemon_set(d, "alerts.memory_critical=100");
+	daemon_set(d, "alerts.disk_warning=100");
+	daemon_set(d, "alerts.disk_critical=100");
 	wire_start(&w, d);
 	wire_ask(&w, "1 INTEGRATION SET nobody tcp 127.0.0.1:1", "1 OK");
 	daemon_wait_log(d, "event=alert_raised alert=");

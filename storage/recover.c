@@ -256,6 +256,17 @@ load_image(struct look *l, struct err *e)
 
 /* --- segments --- */
 
+/* Whether the record makes sense. What has more than a name the target decodes
+ * itself, by the same functions: there are many, and a start waits for them. */
+static int
+check_record(const struct look *l, const struct record *r, struct err *e)
+{
+	if (l->target->record != NULL && r->type != RECORD_JOB_REMOVE &&
+	    r->type != RECORD_RULE_REMOVE && r->type != RECORD_RULE_PAUSE)
+		return 0;
+	return verify_record(r, e);
+}
+
 static int
 tell_record(struct look *l, const struct scan *s, const struct record *r,
     struct err *e)
@@ -263,7 +274,7 @@ tell_record(struct look *l, const struct scan *s, const struct record *r,
 	const struct recover_target *t = l->target;
 	struct err why;
 
-	if (verify_record(r, &why) == 0 &&
+	if (check_record(l, r, &why) == 0 &&
 	    (t->record == NULL || t->record(t->arg, r, &why) == 0))
 		return 0;
 	return err_set(e, why.code, "record %llu at offset %lld: %s",

@@ -9,8 +9,9 @@
 #include "wal.h"
 
 /* Whom recovery tells what it finds, in order: the entries of the image, then
- * records, all of which make sense by verify.h. 0, or -1 with *e. NULL: do not
- * tell. */
+ * records. They make sense by verify.h, but for records with more than a name,
+ * which the target decodes and refuses with ERR_INVALID. 0, or -1 with *e.
+ * NULL: do not tell. */
 struct recover_target {
 	void *arg;
 	int (*image)(void *arg, const struct image_entry *entry, struct err *e);

@@ -6,7 +6,7 @@
 static int
 bad_record(struct err *e)
 {
-	return err_set(e, ERR_STORAGE, "its content makes no sense");
+	return err_set(e, ERR_INVALID, "its content makes no sense");
 }
 
 static int

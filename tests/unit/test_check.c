@@ -15,6 +15,7 @@
 #include "log_maker.h"
 #include "repair.h"
 #include "scan.h"
+#include "store_box.h"
 
 /* One call, and what it said. */
 static struct buf report;
@@ -372,6 +373,51 @@ test_contents(void **state)
 	expect_said("are not known to this program");
 }
 
+/* What a start makes of it, in the words of a check. */
+static enum check_result
+start_on(const char *path)
+{
+	enum check_result result = CHECK_FINE;
+	struct box box;
+
+	box_init(&box);
+	if (box_open(&box, path) == -1)
+		result =
+		    box.fault == STORE_DAMAGED ? CHECK_DAMAGED : CHECK_FAILED;
+	box_fini(&box);
+	return result;
+}
+
+/* A record that is valid and makes no sense stops a start as it does a check,
+ * whoever of the two finds it out. */
+static void
+test_contents_stop_a_start(void **state)
+{
+	const char *path = folder_path(*state, "log");
+	static const char *const names[] = { "x", "" };
+	struct log_maker m;
+
+	for (int type = RECORD_JOB_SET; type < RECORD_TYPE_END; type++)
+		for (size_t i = 0; i < 2; i++) {
+			enum check_result found;
+
+			log_begin(&m, path, 1, 1);
+			log_name(&m, (enum record_type)type, names[i]);
+			log_end(&m);
+			buf_clear(&report);
+			found = check_log(path, false, &report, &e);
+			if (start_on(path) != found)
+				fail_msg("type %d, \"%s\": check %d", type,
+				    names[i], (int)found);
+			assert_int_equal(found,
+			    (type == RECORD_JOB_REMOVE ||
+				type == RECORD_RULE_REMOVE) &&
+				    i == 0
+				? CHECK_FINE
+				: CHECK_DAMAGED);
+		}
+}
+
 /* --- several files --- */
 
 static void
@@ -661,6 +707,7 @@ main(void)
 		FOLDER_TEST(test_every_bit),
 		FOLDER_TEST(test_nonsense),
 		FOLDER_TEST(test_contents),
+		FOLDER_TEST(test_contents_stop_a_start),
 		FOLDER_TEST(test_gap),
 		FOLDER_TEST(test_image_and_log),
 		FOLDER_TEST(test_image),

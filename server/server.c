@@ -25,6 +25,7 @@
 
 #include "agents.h"
 #include "alert.h"
+#include "check.h"
 #include "beat.h"
 #include "conn.h"
 #include "dispatch.h"
@@ -537,12 +538,16 @@ on_recovery_progress(void *arg, uint64_t records)
 static void
 name_check(const char *path, struct err *e)
 {
+	struct buf word = { 0 };
 	struct err why = *e;
 
+	check_put_word(&word, path);
 	/* The path twice may be too much for one message. */
 	why.msg[ERR_MSG_MAX / 2] = '\0';
 	(void)err_set(e, why.code,
-	    "%s; to see what can be kept: tickd check %s", why.msg, path);
+	    "%s; to see what can be kept: tickd check %.*s", why.msg,
+	    (int)word.len, word.len == 0 ? "" : word.ptr);
+	buf_free(&word);
 }
 
 static int

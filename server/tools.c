@@ -315,6 +315,21 @@ print_report(const struct buf *report)
 	(void)fflush(stdout); /* main looks at the result */
 }
 
+static void
+put_repair(const char *path)
+{
+	struct buf hint = { 0 };
+
+	buf_add_str(&hint,
+	    "tickd check: a start is refused; what can be kept is kept by: "
+	    "tickd check --repair ");
+	check_put_word(&hint, path);
+	buf_add_byte(&hint, '\n');
+	if (!hint.failed)
+		(void)fwrite(hint.ptr, 1, hint.len, stderr);
+	buf_free(&hint);
+}
+
 /* Check the log that the file belongs to: the exit status. */
 static int
 check_one(const char *file, bool repair)
@@ -332,12 +347,8 @@ check_one(const char *file, bool repair)
 	code = check_exit(check_log(path, repair, &report, &e));
 	print_report(&report);
 	complain("check", NULL, &e);
-	if (code == EXIT_DAMAGED && !repair) {
-		(void)fputs("tickd check: a start is refused; what can be kept "
-			    "is kept by: tickd check --repair ",
-		    stderr);
-		(void)fprintf(stderr, "%s\n", path);
-	}
+	if (code == EXIT_DAMAGED && !repair)
+		put_repair(path);
 	buf_free(&report);
 	free(path);
 	return code;

@@ -417,8 +417,8 @@ is_harmless(const char *word)
 		"0123456789/._-+,:@") == strlen(word);
 }
 
-static void
-put_shell_word(struct buf *out, const char *word)
+void
+check_put_word(struct buf *out, const char *word)
 {
 	if (is_harmless(word)) {
 		buf_add_str(out, word);
@@ -439,12 +439,12 @@ void
 check_put_takeover(struct buf *out, const char *of, const char *path)
 {
 	buf_addf(out, "%s: look at them: tickd dump --all ", of);
-	put_shell_word(out, path);
+	check_put_word(out, path);
 	buf_addf(out,
 	    "\n%s: take them over, once the server runs: "
 	    "tickd dump --changes ",
 	    of);
-	put_shell_word(out, path);
+	check_put_word(out, path);
 	buf_add_str(out, " | sed 's/^/1 /' | nc -N localhost 5678\n");
 }
 

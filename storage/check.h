@@ -53,6 +53,9 @@ enum check_result check_file(struct check *c, const char *path, struct buf *out,
 enum check_result check_log(const char *path, bool repair, struct buf *out,
     struct err *e);
 
+/* A path as a shell takes it for one word. */
+void check_put_word(struct buf *out, const char *path);
+
 /* Say how records in the file at path, of which the log at `of` has none, are
  * looked at and taken over. */
 void check_put_takeover(struct buf *out, const char *of, const char *path);

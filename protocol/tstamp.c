@@ -5,6 +5,7 @@
  */
 #include "tstamp.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 
 #include "duration.h"
@@ -301,14 +302,14 @@ parse_integer(struct slice word, uint64_t v, int64_t *ns, struct err *e)
 		return out_of_range(word, e);
 	for (size_t i = 0; i < sizeof(unit) / sizeof(unit[0]); i++) {
 		uint64_t seconds = v / unit[i].per_second;
+		uint64_t meant;
 
 		if (seconds < LIKELY_FIRST_S || seconds > LIKELY_LAST_S)
 			continue;
+		meant = v * ((uint64_t)NS_PER_S / unit[i].per_second);
 		return err_set(e, ERR_INVALID,
-		    "%llu looks like %s; this is nanoseconds: %llu",
-		    (unsigned long long)v, unit[i].name,
-		    (unsigned long long)(v *
-			((uint64_t)NS_PER_S / unit[i].per_second)));
+		    "%" PRIu64 " looks like %s; this is nanoseconds: %" PRIu64,
+		    v, unit[i].name, meant);
 	}
 	*ns = (int64_t)v;
 	return 1;

@@ -65,13 +65,16 @@ int
 step_clock_serve(int argc, char **argv)
 {
 	static struct os stepped;
+	const char *fd = getenv(NAME);
 	struct options o;
 	struct server s;
 	struct config c;
 	struct err e;
 	int exit_code;
 
-	share(atoi(getenv(NAME)));
+	if (fd == NULL)
+		return EXIT_USAGE;
+	share((int)strtol(fd, NULL, 10));
 	stepped = os_system;
 	stepped.wall_ns = wall_ns;
 	stepped.timer_set = timer_set;

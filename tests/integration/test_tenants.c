@@ -134,7 +134,7 @@ static const struct one_case cases[CMD_COUNT] = {
 	[CMD_HELP] = { { "HELP", "HELP SET" } },
 	[CMD_WHOAMI] = { { "WHOAMI" } },
 	[CMD_QUIT] = { { NULL } }, /* see test_quit */
-	[CMD_SET] = { { "SET a.new " T_2100, "SET b.run now",
+	[CMD_SET] = { { ("SET a.new " T_2100), "SET b.run now",
 	    "SET b.none now NX", "SET b.run now XX", "SET a.new now NX" } },
 	[CMD_GET] = { { "GET a.later", "GET a.none", "GET b.run",
 	    "GET b.none" } },
@@ -213,12 +213,12 @@ static const struct one_case cases[CMD_COUNT] = {
 	[CMD_HEALTH_HISTORY] = { { "HEALTH HISTORY agent a.run",
 				     "HEALTH HISTORY agent b.run",
 				     "HEALTH HISTORY agent b.none",
-				     "HEALTH HISTORY integration "
-				     "http://127.0.0.1:^",
-				     "HEALTH HISTORY integration "
-				     "http://127.0.0.1:1",
-				     "HEALTH HISTORY integration "
-				     "http://127.0.0.1:2",
+				     ("HEALTH HISTORY integration "
+				      "http://127.0.0.1:^"),
+				     ("HEALTH HISTORY integration "
+				      "http://127.0.0.1:1"),
+				     ("HEALTH HISTORY integration "
+				      "http://127.0.0.1:2"),
 				     "HEALTH HISTORY integration b.probe",
 				     "HEALTH HISTORY integration b.none" },
 	    { .columns = "7" } },
@@ -299,6 +299,8 @@ compare(const char *what, char *text[N_WORLDS])
 	for (int k = 1; k < N_WORLDS; k++) {
 		size_t same = 0;
 
+		if (text[0] == NULL || text[k] == NULL)
+			fail_msg("%s: no answer", what);
 		if (strcmp(text[0], text[k]) == 0)
 			continue;
 		while (text[0][same] == text[k][same])
@@ -316,7 +318,7 @@ static void
 run_case(const struct one_case *c, bool reader)
 {
 	for (int i = 0; c->requests[i] != NULL; i++) {
-		char *reply[N_WORLDS];
+		char *reply[N_WORLDS] = { NULL };
 
 		for (int k = 0; k < N_WORLDS; k++) {
 			struct world *w = &worlds[k];
@@ -398,8 +400,8 @@ struct topic_case {
 };
 
 static const struct topic_case topics[WATCH_TOPIC_COUNT] = {
-	[WATCH_JOBS] = { { "SET b.w " T_2100, "REMOVE b.w" },
-	    { "SET a.w " T_2100, "REMOVE a.w" }, " a.w removed 0",
+	[WATCH_JOBS] = { { ("SET b.w " T_2100), "REMOVE b.w" },
+	    { ("SET a.w " T_2100), "REMOVE a.w" }, " a.w removed 0",
 	    { .columns = NULL } },
 	[WATCH_EXECUTIONS] = { { "SET b.run now" }, { "SET a.run now" },
 	    " a.run a.run success 1 0", { .columns = "4" } },
@@ -486,7 +488,7 @@ test_every_topic(void **state)
 
 	(void)state;
 	for (int i = 0; i < WATCH_TOPIC_COUNT; i++) {
-		char *events[N_WORLDS];
+		char *events[N_WORLDS] = { NULL };
 
 		(void)clock_gettime(CLOCK_REALTIME, &now);
 		for (int k = 0; k < N_WORLDS; k++) {

@@ -122,8 +122,8 @@ static void
 fill(struct world *w, char tenant)
 {
 	static const char *const rules[] = {
-		"RULE SET ~.web ~.web http GET "
-		"http://u:p@127.0.0.1:^/ok?token=~&x=1",
+		("RULE SET ~.web ~.web http GET "
+		 "http://u:p@127.0.0.1:^/ok?token=~&x=1"),
 		"RULE OPTIONS ~.web breaker_consecutive=1 breaker_open=1h",
 		"RULE SET ~.run ~.run shell \"echo hello; echo ~ >&2\"",
 		"RULE SET ~.bad ~.bad direct /bin/false",
@@ -132,8 +132,8 @@ fill(struct world *w, char tenant)
 		"RULE PAUSE ~.held",
 		"RULE SET ~.tmp ~.tmp direct /bin/true",
 		"RULE SET ~.work ~.work agent",
-		"SET ~.later " T_2100 " PAYLOAD ~",
-		"SET ~.tmp " T_2100,
+		("SET ~.later " T_2100 " PAYLOAD ~"),
+		("SET ~.tmp " T_2100),
 		"SET ~.run now",
 		"SET ~.bad now",
 		"SET ~.held.1 now",
@@ -153,8 +153,8 @@ fill(struct world *w, char tenant)
 	};
 	static const char *const bad_probe[] = {
 		"INTEGRATION SET b.probe tcp 127.0.0.1:1",
-		"INTEGRATION SET http://127.0.0.1:^ http GET "
-		"http://127.0.0.1:^/fail?key=b",
+		("INTEGRATION SET http://127.0.0.1:^ http GET "
+		 "http://127.0.0.1:^/fail?key=b"),
 		NULL,
 	};
 	char text[64];

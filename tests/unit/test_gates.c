@@ -3,11 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "breakers.h"
+#include "prng.h"
 #include "sched_internal.h"
 #include "sched_rig.h"
 #include "scoped.h"
@@ -207,23 +207,24 @@ static void
 any_changes(void **state)
 {
 	static const char *const sets[] = { "", "a", "b", "ab" };
+	struct prng p = { .state = 1 };
 	char job[16];
 
 	(void)state;
 	begin("");
 	box_rule(&rig.box, "b.r", "b.", LINE " retries=1 concurrency=1");
-	srand(1);
 	for (int i = 0; i < 3000; i++) {
-		(void)snprintf(job, sizeof(job), "%c.%d",
-		    rand() % 2 == 0 ? 'a' : 'b', rand() % 20);
-		if (rand() % 3 == 0)
-			change(sets[rand() % 4]);
-		else if (rand() % 2 == 0)
+		(void)snprintf(job, sizeof(job), "%c.%u",
+		    prng_below(&p, 2) == 0 ? 'a' : 'b', prng_below(&p, 20));
+		if (prng_below(&p, 3) == 0)
+			change(sets[prng_below(&p, 4)]);
+		else if (prng_below(&p, 2) == 0)
 			set(job, rig.now_ns);
 		else if (rig.n_runs > 0)
-			rig_finish(&rig, (size_t)rand() % rig.n_runs,
-			    rand() % 2 == 0 ? RUN_FAILURE : RUN_SUCCESS);
-		(void)rig_at(&rig, rig.now_ns + rand() % (3 * S));
+			rig_finish(&rig, prng_below(&p, (uint32_t)rig.n_runs),
+			    prng_below(&p, 2) == 0 ? RUN_FAILURE : RUN_SUCCESS);
+		(void)rig_at(&rig,
+		    rig.now_ns + prng_below(&p, 3000) * NS_PER_MS);
 		rig_check(&rig);
 	}
 	/* In the end all that waits runs. */

@@ -296,19 +296,20 @@ ask_world(struct world *w, struct wire *wire, const char *form,
 static void
 compare(const char *what, char *text[N_WORLDS])
 {
+	const char *a = text[0] == NULL ? "" : text[0];
+
 	for (int k = 1; k < N_WORLDS; k++) {
+		const char *b = text[k] == NULL ? "" : text[k];
 		size_t same = 0;
 
-		if (text[0] == NULL || text[k] == NULL)
-			fail_msg("%s: no answer", what);
-		if (strcmp(text[0], text[k]) == 0)
+		if (strcmp(a, b) == 0)
 			continue;
-		while (text[0][same] == text[k][same])
+		while (a[same] == b[same])
 			same++;
-		while (same > 0 && text[0][same - 1] != '\n')
+		while (same > 0 && a[same - 1] != '\n')
 			same--;
 		fail_msg("%s, %s:\n%.400s\n%s:\n%.400s", what, world_word[0],
-		    text[0] + same, world_word[k], text[k] + same);
+		    a + same, world_word[k], b + same);
 	}
 	for (int k = 0; k < N_WORLDS; k++)
 		free(text[k]);

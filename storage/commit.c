@@ -29,6 +29,7 @@ struct commit {
 	struct batch *spare[N_BATCHES - 1]; /* main's: at no place */
 	unsigned n_spare;
 	bool busy;	     /* main's: a batch is being written, or done */
+	size_t busy_bytes;   /* of the batch that is */
 	struct batch *aside; /* main's: done, and in doubt */
 
 	pthread_t thread;
@@ -96,6 +97,7 @@ write_batch(struct commit *c, struct batch *b)
 {
 	uint64_t doubts = c->wal->doubts;
 
+	c->wal->promised = (off_t)b->promised;
 	b->failed = wal_append(c->wal, (unsigned char *)b->records.ptr,
 			b->records.len, WAL_REQUEST, &b->err) == -1;
 	if (b->failed)
@@ -335,6 +337,12 @@ commit_filling(struct commit *c)
 	return c->filling;
 }
 
+size_t
+commit_under_way(const struct commit *c)
+{
+	return c->busy_bytes + c->filling->records.len;
+}
+
 bool
 commit_full(const struct commit *c)
 {
@@ -388,6 +396,7 @@ commit_kick(struct commit *c, size_t min_bytes)
 	assert(c->n_spare > 0);
 	c->filling = c->spare[--c->n_spare];
 	c->busy = true;
+	c->busy_bytes = b->records.len;
 	b->submitted_ns = os->mono_ns();
 	(void)pthread_mutex_lock(&c->mutex);
 	if (c->wal != NULL)
@@ -420,6 +429,7 @@ commit_take(struct commit *c, bool *in_doubt)
 		b = c->done;
 		c->done = NULL;
 		c->busy = false;
+		c->busy_bytes = 0;
 	}
 	*in_doubt = b != NULL && b->doubt == DOUBT_OPEN;
 	if (*in_doubt) {

@@ -50,6 +50,7 @@ struct batch {
 	size_t n_ops;
 	size_t cap_ops;
 	uint8_t urgency; /* the highest of its ops' */
+	size_t promised; /* see struct wal */
 	/* the result, by the writer */
 	bool failed; /* some ops failed */
 	enum { DOUBT_NONE, DOUBT_OPEN, DOUBT_ENDED } doubt; /* by the mutex */
@@ -69,6 +70,9 @@ struct commit;
  * writer's until commit_stop. NULL on failure. */
 struct commit *commit_start(struct wal *wal, void (*wake)(void *arg),
     void *wake_arg, struct err *e);
+
+/* Bytes of records that no batch taken back tells of yet. */
+size_t commit_under_way(const struct commit *c);
 
 /* The batch to fill. */
 struct batch *commit_filling(struct commit *c);

@@ -154,6 +154,7 @@ change(struct going_list *list, size_t from, size_t to, struct going *g,
 		g->attempt = r->attempt;
 		g->started_ns = r->started_ns;
 		g->flags |= GOING_RUNNING;
+		g->stop = 0;
 	}
 	if (type == RECORD_JOB_FINISH) {
 		g->flags &= (uint8_t)~GOING_RUNNING;

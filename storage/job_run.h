@@ -101,6 +101,7 @@ job_run_apply(struct job_run *run, enum record_type type,
 	run->started_ns = r->started_ns;
 	if (type == RECORD_JOB_START) {
 		run->phase = PHASE_RUNNING;
+		run->stop = 0;
 		return;
 	}
 	run->stop = 0;

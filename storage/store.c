@@ -290,6 +290,30 @@ store_full(const struct store *s)
 	return commit_full(s->commit);
 }
 
+void
+store_promise(struct store *s, size_t bytes)
+{
+	s->promised = bytes;
+}
+
+bool
+store_has_room(const struct store *s, size_t bytes)
+{
+	size_t ahead = commit_under_way(s->commit);
+
+	/* Where less is left no job falls due. */
+	if (bytes < WAL_RESERVE / 4)
+		bytes = WAL_RESERVE / 4;
+	return !s->has_log || (uint64_t)s->room >= (uint64_t)bytes + ahead;
+}
+
+static void
+kick(struct store *s, size_t min_bytes)
+{
+	commit_filling(s->commit)->promised = s->promised;
+	commit_kick(s->commit, min_bytes);
+}
+
 /*
  * A place in the batch for a record about to be encoded. NULL with *e when
  * memory for it, or for applying it later, cannot be had.
@@ -540,13 +564,13 @@ store_releases(const struct store *s)
 void
 store_kick(struct store *s)
 {
-	commit_kick(s->commit, 1);
+	kick(s, 1);
 }
 
 void
 store_kick_early(struct store *s)
 {
-	commit_kick(s->commit, KICK_BYTES);
+	kick(s, KICK_BYTES);
 }
 
 /* What a watcher sees of a job. */
@@ -636,6 +660,7 @@ follow(struct store *s, const struct batch *b)
 {
 	if (s->has_log)
 		s->stats.log_bytes = b->wal.bytes;
+	s->room = b->wal.room;
 	compression_follow(s, &b->wal, b->failed);
 }
 
@@ -713,7 +738,7 @@ take_batch(struct store *s)
 
 	while ((b = commit_take(s->commit, &in_doubt)) != NULL) {
 		/* The disk goes on while this batch is applied. */
-		commit_kick(s->commit, 1);
+		kick(s, 1);
 		if (in_doubt || !batch_was_in_doubt(b))
 			count(s, b);
 		else /* it was counted */

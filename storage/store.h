@@ -124,6 +124,14 @@ struct store_waiter {
 
 /* No change may be asked for while this is true: hand over first. */
 bool store_full(const struct store *s);
+/*
+ * Room in the log for results that must find it on a full disk: how many bytes
+ * are promised in all, from now on. Whether there is room for so many, which
+ * other records do not take away; if not, a TRIGGER or START record that
+ * becomes durable has made it.
+ */
+void store_promise(struct store *s, size_t bytes);
+bool store_has_room(const struct store *s, size_t bytes);
 
 /* Ask for a change: 0, and the waiter will be told; or -1 with *e, and
  * nothing was changed. */

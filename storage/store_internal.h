@@ -60,6 +60,8 @@ struct store {
 	uint64_t seen;
 	int64_t seen_ns;
 	uint64_t releases;
+	size_t promised;	    /* to results, see store_promise */
+	off_t room;		    /* for them, of the batch taken back last */
 	uint16_t slot[STORE_SLOTS]; /* changes under way: see store_busy */
 };
 

@@ -219,13 +219,20 @@ is_over_limit(struct wal *w, off_t to)
 	return to > w->size_limit;
 }
 
+static off_t
+greater(off_t a, off_t b)
+{
+	return a > b ? a : b;
+}
+
 /* See that n bytes at the end have blocks, and the reserve behind them. */
 static int
 reserve(struct wal *w, size_t n, enum wal_urgency urgency, struct err *e)
 {
-	static const off_t keep[WAL_URGENCY_COUNT] = {
-		[WAL_REQUEST] = WAL_RESERVE,
-		[WAL_TRIGGER] = WAL_RESERVE / 4,
+	const off_t goal = greater(WAL_RESERVE, w->promised);
+	const off_t keep[WAL_URGENCY_COUNT] = {
+		[WAL_REQUEST] = goal,
+		[WAL_TRIGGER] = greater(WAL_RESERVE / 4, w->promised),
 		[WAL_RESULT] = 0,
 	};
 	off_t to = w->end + (off_t)n;
@@ -234,15 +241,15 @@ reserve(struct wal *w, size_t n, enum wal_urgency urgency, struct err *e)
 		errno = EFBIG;
 		return err_sys(e, ERR_STORAGE, "write %s", w->path);
 	}
-	if (w->no_reserve || w->reserved_end >= to + WAL_RESERVE)
+	if (w->no_reserve || w->reserved_end >= to + goal)
 		return 0;
-	if (allocate(w, to + WAL_RESERVE + WAL_RESERVE_STEP) == 0)
+	if (allocate(w, to + goal + WAL_RESERVE_STEP) == 0)
 		return 0;
 	if (errno == EOPNOTSUPP || errno == ENOSYS) {
 		w->no_reserve = true;
 		return 0;
 	}
-	if (allocate(w, to + WAL_RESERVE) == 0)
+	if (allocate(w, to + goal) == 0)
 		return 0;
 	if (w->reserved_end >= to + keep[urgency])
 		return 0;
@@ -454,6 +461,18 @@ unmake_next(struct wal *w, const char *old, const char *temporary)
 	w->unsettled = true; /* W5 */
 }
 
+/* A switch must not take away what was promised. */
+static int
+reserve_next(struct wal *w, struct err *e)
+{
+	if (w->promised == 0 || w->no_reserve || w->suspect)
+		return 0;
+	if (os->fallocate(w->next_fd, FALLOC_FL_KEEP_SIZE, LOG_HEADER_LEN,
+		greater(WAL_RESERVE, w->promised)) == 0)
+		return 0;
+	return err_sys(e, ERR_STORAGE, "make room behind %s", w->path);
+}
+
 int
 wal_switch(struct wal *w, struct err *e)
 {
@@ -464,6 +483,10 @@ wal_switch(struct wal *w, struct err *e)
 		return -1;
 	if (w->next_fd == -1 && make_next(w, old, temporary, e) == -1)
 		return -1;
+	if (reserve_next(w, e) == -1) {
+		unmake_next(w, old, temporary);
+		return -1;
+	}
 	if (os->rename(temporary, w->path) == -1) {
 		(void)err_sys(e, ERR_STORAGE, "rename %s", temporary);
 		unmake_next(w, old, temporary);
@@ -477,9 +500,21 @@ wal_switch(struct wal *w, struct err *e)
 	w->suspect = false;
 	w->unsettled = true;
 	w->end = w->written_end = w->reserved_end = LOG_HEADER_LEN;
+	(void)allocate(w, w->end + greater(WAL_RESERVE, w->promised));
 	w->switches++;
 	(void)settle(w, e); /* or the next append */
 	return 0;
+}
+
+/* Where no reserve can be had, as much as the system allows. */
+static off_t
+room(const struct wal *w)
+{
+	off_t to = w->no_reserve ? WAL_ROOM_MAX : w->reserved_end;
+
+	if (to > w->size_limit)
+		to = w->size_limit;
+	return to > w->end ? to - w->end : 0;
 }
 
 void
@@ -487,6 +522,7 @@ wal_state(const struct wal *w, struct wal_state *out)
 {
 	out->first_seq = w->header.first_seq;
 	out->bytes = w->end;
+	out->room = room(w);
 	out->switches = w->switches;
 }
 

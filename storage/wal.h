@@ -18,10 +18,13 @@
  * be recorded on a full disk. */
 #define WAL_RESERVE 262144
 
+#define WAL_ROOM_MAX INT64_MAX
+
 /* How far into the reserve a record may reach. */
 enum wal_urgency {
 	WAL_REQUEST, /* of a client: not at all */
-	WAL_TRIGGER, /* the start of a run: a quarter must stay */
+	WAL_TRIGGER, /* the start of a run: a quarter must stay, and what was
+		      * promised to results */
 	WAL_RESULT,  /* the result of a run: all of it */
 	WAL_URGENCY_COUNT
 };
@@ -30,6 +33,7 @@ enum wal_urgency {
 struct wal_state {
 	uint64_t first_seq; /* of this segment */
 	off_t bytes;	    /* its length */
+	off_t room;	    /* behind it, that nobody can take away */
 	uint64_t switches;  /* segments begun since the start */
 };
 
@@ -51,6 +55,9 @@ struct wal {
 	off_t written_end;  /* file size: zeros were written up to here */
 	off_t reserved_end; /* blocks are allocated up to here */
 	off_t size_limit;   /* the system lets no file become longer */
+	/* Bytes for the results of runs that have begun, of which other records
+	 * take none. Set before an append. */
+	off_t promised;
 	uint64_t syncs;
 	uint64_t switches; /* segments begun since the start */
 	uint64_t doubts;   /* appends that ended in doubt */

@@ -86,7 +86,7 @@ ask_to_stop(struct sched *s, struct execution *x, struct requester *r,
 		.note = slice_of((const char *)&note, sizeof(note)),
 	};
 
-	if (journal_stop(s, x, RUN_CANCELLED, WAL_REQUEST, &w, e) == -1)
+	if (journal_stop(s, x, RUN_CANCELLED, WAL_RESULT, &w, e) == -1)
 		return -1;
 	r->n_waits++;
 	return 0;

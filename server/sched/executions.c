@@ -237,6 +237,7 @@ executions_free(struct sched *s, struct execution *x)
 	leave(s, x);
 	dismiss(s, x);
 	unlink_detached(x);
+	room_release(s, x);
 	if (x->run != NULL) {
 		x->run->spec = NULL;
 		run_free(x->run);

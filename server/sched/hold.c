@@ -319,6 +319,9 @@ sched_hold_word(struct sched *s, const struct job *job, int64_t now_ns)
 		    : "-";
 	if (x->list == &s->refused)
 		return "storage";
+	if (x->state == EXECUTION_READY && s->short_of_room &&
+	    !breakers_recall(x) && room_waits(s, x))
+		return "storage";
 	if (x->state == EXECUTION_RETRYING)
 		return "retry";
 	if (x->state == EXECUTION_BARRED ||

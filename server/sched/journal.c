@@ -94,6 +94,7 @@ started(struct sched *s, struct execution *x)
 {
 	int64_t now_ns = os->wall_ns();
 
+	room_made(s, x);
 	if (x->stopping) /* cancelled meanwhile */
 		journal_finish(s, x, RUN_CANCELLED, why_stopped(x), now_ns,
 		    now_ns);
@@ -118,6 +119,7 @@ end(struct sched *s, struct execution *x)
 static void
 finished(struct sched *s, struct execution *x)
 {
+	room_release(s, x);
 	run_tell_recorded(x->run);
 	replan_recorded(s, x);
 	sched_tell(s, x, SCHED_ENDED);
@@ -160,6 +162,11 @@ refused(struct sched *s, struct execution *x, const struct err *e)
 	if (x->requester != NULL) {
 		tell_requester(x, e);
 		undo(s, x);
+		return;
+	}
+	if (x->state == EXECUTION_STARTING) {
+		drop_run(x);
+		room_refused(s, x, e);
 		return;
 	}
 	if (x->beside && x->state == EXECUTION_TRIGGERING) {
@@ -338,8 +345,8 @@ journal_started(struct sched *s, struct execution *x)
 	struct err e;
 
 	(void)describe(s, x, &r);
-	(void)store_run(s->store, RECORD_JOB_START, &r, WAL_TRIGGER, &nobody,
-	    &e); /* the run needs none if it is refused */
+	(void)store_run(s->store, RECORD_JOB_START, &r, WAL_RESULT, &nobody,
+	    &e); /* there is room: it can fail only as its result can */
 }
 
 void

@@ -99,6 +99,7 @@ hold_again(struct sched *s, struct execution *x, struct run *run)
 		    os->wall_ns());
 		return;
 	}
+	room_release(s, x);
 	x->started_ns = 0;
 	executions_enter(s, x, EXECUTION_HELD);
 }
@@ -123,15 +124,18 @@ sched_submit(struct sched *s, struct execution *x)
 static bool
 start(struct sched *s, struct execution *x)
 {
+	bool room;
+
 	if ((x->run = make_run(s, x)) == NULL)
 		return false;
 	x->started_ns = os->wall_ns();
 	if (x->began_ns == 0)
 		x->began_ns = x->started_ns;
 	executions_enter(s, x, EXECUTION_STARTING);
-	if (x->spec->number[OPTION_on_crash] == ON_CRASH_FAIL ||
+	room = room_take(s, x);
+	if (!room || x->spec->number[OPTION_on_crash] == ON_CRASH_FAIL ||
 	    store_busy(s->store, execution_slot(x), true)) {
-		/* Submitted when it is durable; and when its job is not going
+		/* Submitted when it is durable; so too when its job is about
 		 * to be another, of which its record would tell. */
 		journal_record(s, x);
 	} else {
@@ -146,12 +150,15 @@ start(struct sched *s, struct execution *x)
 static struct execution *
 next_ready(const struct sched *s)
 {
+	struct execution *x = NULL;
+
 	if (s->draining || store_full(s->store))
 		return NULL;
 	if (s->seated.n > 0)
-		return s->seated.first;
-	return s->n_processing < s->options.max_inflight ? s->ready.first
-							 : NULL;
+		x = s->seated.first;
+	else if (s->n_processing < s->options.max_inflight)
+		x = s->ready.first;
+	return x == NULL || room_waits(s, x) ? NULL : x;
 }
 
 void
@@ -320,6 +327,8 @@ sched_wake_ns(const struct sched *s, int64_t now_ns)
 		return SCHED_NEVER;
 	if (s->replanning || s->open != NULL || next_ready(s) != NULL)
 		return now_ns;
+	if (s->ready.n + s->seated.n > 0 && s->asking == NULL)
+		wake = room_wake_ns(s, now_ns);
 	if (s->retries.n > 0)
 		wake = earlier(wake, retry_wake_ns(s, now_ns));
 	wake = earlier(wake, breakers_wake_ns(s, now_ns));

@@ -12,6 +12,7 @@
  *	replan.c      and when the clock is set
  *	cancel.c      CANCEL
  *	recovery.c    what the last server was about when it ended
+ *	room.c        room for results in the log
  *	requester.c   who waits for all that
  *	clock.c       what the wall clock does
  *
@@ -158,6 +159,7 @@ struct execution {
 	pid_t pid;	       /* 0: none, or not known yet */
 	uint32_t attempt;
 	uint32_t n_cursors; /* that stand at it */
+	uint32_t promised;  /* bytes of the log, to its result */
 	uint16_t lost;	    /* attempts, with a server; they are no retries */
 	uint32_t n_set;	    /* the clock's, when its record was made */
 	uint8_t state;
@@ -223,6 +225,12 @@ struct sched {
 	struct sched_cursor *cursors;
 	struct execution *detached; /* all that are, see S1 */
 	struct requester *requesters;
+
+	/* See room.c. */
+	size_t promised;	  /* to all of them */
+	struct execution *asking; /* whose START record asks for room */
+	int64_t room_mono_ns;	  /* not before that, there was none */
+	bool short_of_room;
 };
 
 /* executions.c */
@@ -272,6 +280,19 @@ void journal_lost(struct sched *s, struct execution *x, int64_t now_ns);
 int journal_stop(struct sched *s, const struct execution *x,
     enum run_outcome outcome, enum wal_urgency urgency,
     const struct store_waiter *w, struct err *e);
+
+/* room.c */
+
+/* Whether it cannot start for there may be no room for its result. */
+bool room_waits(const struct sched *s, const struct execution *x);
+/* When to ask for room again; SCHED_NEVER: not only for that. */
+int64_t room_wake_ns(const struct sched *s, int64_t now_ns);
+/* It starts: false when it must wait until its START record is durable. */
+bool room_take(struct sched *s, struct execution *x);
+/* That has been refused, or become durable; all of it has been recorded. */
+void room_refused(struct sched *s, struct execution *x, const struct err *e);
+void room_made(struct sched *s, const struct execution *x);
+void room_release(struct sched *s, struct execution *x);
 
 /* requester.c */
 

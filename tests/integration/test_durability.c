@@ -573,6 +573,40 @@ test_disk_full(void **state)
 	wire_stop(&w, d);
 }
 
+#define MANY_RUNS 3000
+
+/* On a full disk no run begins whose result could not be recorded: none runs
+ * for the second time. */
+static void
+test_runs_on_a_full_disk(void **state)
+{
+	struct daemon *d = *state;
+	struct stat st;
+	struct wire w;
+
+	if (geteuid() != 0 || !mount_small(d, 1000 * 1024))
+		skip();
+	daemon_set(d, "database.logfile_path=small/logfile");
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "run", "echo >> ran");
+	for (int i = 0; i < MANY_RUNS; i++)
+		wire_sendf(&w, "1 SET run.%04d +2s\n", i);
+	for (int i = 0; i < MANY_RUNS; i++)
+		wire_expect(&w, "1 OK");
+	(void)fill_disk(&w);
+	while (strcmp(wire_row(&w, "1 INFO run.2999", "hold"), "storage") != 0)
+		;
+	wire_close(&w);
+	daemon_stop(d); /* when all that began has been recorded */
+	assert_int_equal(unlink(daemon_path(d, "small/ballast")), 0);
+	wire_start(&w, d);
+	while (wire_row_u64(&w, "1 STAT", "jobs_executed") < MANY_RUNS)
+		;
+	assert_int_equal(stat(daemon_path(d, "ran"), &st), 0);
+	assert_int_equal(st.st_size, MANY_RUNS);
+	wire_stop(&w, d);
+}
+
 static int
 disk_teardown(void **state)
 {
@@ -598,6 +632,8 @@ main(void)
 		DAEMON_TEST(test_logfile_in_use),
 		DAEMON_TEST(test_memory),
 		DAEMON_TEST(test_file_size_limit),
+		cmocka_unit_test_setup_teardown(test_runs_on_a_full_disk,
+		    daemon_setup, disk_teardown),
 		cmocka_unit_test_setup_teardown(test_disk_full, daemon_setup,
 		    disk_teardown),
 	};

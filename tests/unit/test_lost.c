@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -351,6 +352,49 @@ losses_are_no_retries(void **state)
 	rig_expect_phase(&rig, "a", PHASE_FAILED);
 }
 
+/* No run begins on a full disk whose result would find no room in the log; the
+ * others wait, and none runs for nothing. */
+static void
+a_run_begins_when_there_is_room_for_its_result(void **state)
+{
+	struct jobs *j;
+	size_t n_begun, n;
+	char job[8];
+
+	(void)state;
+	rig_begin(&rig, "log", 4000, T0);
+	box_rule(&rig.box, "rule", "a", "shell true --");
+	for (n = 0; n < 2000; n++) {
+		(void)snprintf(job, sizeof(job), "a%04zu", n);
+		box_set(&rig.box, job, T0 + S);
+	}
+	rig_settle(&rig);
+	fault_at(FAULT_FALLOCATE, 1, FAULT_ALWAYS, ENOSPC);
+	rig_at(&rig, T0 + S);
+	j = store_jobs(rig.box.store);
+	n_begun = rig.n_runs;
+	assert_true(n_begun > 0 && n_begun < 2000);
+	assert_string_equal(rig_hold(&rig, "a1999"), "storage");
+	while (rig.n_runs > 0) {
+		rig_finish(&rig, 0, RUN_SUCCESS);
+		rig_at(&rig, rig.now_ns + S);
+	}
+	/* All that began has a result. */
+	assert_int_equal(j->count[JOB_EXECUTED], rig.n_submitted);
+	n = rig.n_submitted;
+	rig_kill(&rig, rig.now_ns + S);
+	j = store_jobs(rig.box.store);
+	assert_true(j->count[JOB_EXECUTED] >= n);
+	fault_none();
+	rig_at(&rig, rig.now_ns + S);
+	while (rig.n_runs > 0) {
+		rig_finish(&rig, 0, RUN_SUCCESS);
+		rig_at(&rig, rig.now_ns + S);
+	}
+	assert_int_equal(j->count[JOB_EXECUTED], 2000);
+	assert_int_equal(rig.n_submitted, 2000);
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, teardown)
 
 int
@@ -370,6 +414,7 @@ main(void)
 		TEST(the_second_loss_in_a_row_is_the_last_in_the_log),
 		TEST(the_second_loss_in_a_row_is_the_last_in_the_image),
 		TEST(losses_are_no_retries),
+		TEST(a_run_begins_when_there_is_room_for_its_result),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,7 +113,7 @@ execution_begin(struct execution *x, struct run *run)
 	x->run = run;
 	run->outcome = RUN_NONE;
 	run->exit = RUN_EXIT_NONE;
-	run->answered = false;
+	run->answered = run->starved = false;
 	run->reason[0] = '\0';
 	run_begins(run);
 	if (start(x) == -1) {

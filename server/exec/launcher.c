@@ -164,6 +164,9 @@ explain(const struct vspawn_result *failed, const struct vspawn_plan *plan,
 	};
 	const char *name = "";
 
+	/* An own limit of memory can be what keeps a program from loading. */
+	if (failed->step != VSPAWN_EXEC || failed->error != ENOMEM)
+		run_could_not_begin(run, failed->error);
 	if (failed->step == VSPAWN_EXEC) {
 		name = plan->argv[0];
 		run->exit = failed->error == ENOENT ? EXIT_NOT_FOUND

@@ -180,6 +180,8 @@ conn_fail(struct conn *c, const char *why)
 	for (call = c->first; call != NULL; call = next) {
 		next = call->next;
 		call_explain(call, why, strlen(why));
+		if (call->x != NULL && !c->ready)
+			run_could_not_begin(call->x->run, c->stream.error);
 		drop_call(call, false);
 	}
 	conn_free(c);
@@ -335,6 +337,7 @@ conn_new(struct pool *p, struct slice url, struct run *run)
 	if (set_url(c, url, &why) == 0 && (why = p->ops->init(c)) == NULL) {
 		if (stream_open(&c->stream, text) == 0)
 			return c;
+		run_could_not_begin(run, c->stream.error);
 		why = text;
 	}
 	(void)run_explain(run, "%s: %s", p->ops->name, why);

@@ -1,5 +1,6 @@
 #include "run.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,13 @@ make_text(char *text)
 			text[strlen(text) - left.len] = '?';
 			n = 1;
 		}
+}
+
+void
+run_could_not_begin(struct run *r, int error)
+{
+	r->starved = error == EMFILE || error == ENFILE || error == EAGAIN ||
+	    error == ENOMEM || error == ENOBUFS;
 }
 
 int

@@ -49,6 +49,7 @@ struct run {
 	enum run_outcome outcome;
 	int exit; /* exit status, 128 + signal, HTTP code, or RUN_EXIT_NONE */
 	bool answered; /* what it called has answered in full, if only no */
+	bool starved;  /* it did not begin, for want of what others will free */
 	int64_t started_ns;	     /* by the wall clock */
 	int64_t started_mono_ns;     /* the same moment */
 	int64_t ended_ns;	     /* started_ns and what was measured */
@@ -82,6 +83,10 @@ int64_t run_took_ns(const struct run *r);
  * err_set does. */
 int run_explain(struct run *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* It could not begin, with this errno: note whether that was for want of
+ * descriptors, processes or memory, so that it is worth another try. */
+void run_could_not_begin(struct run *r, int error);
 
 struct store_waiter;
 void run_set_waiter(struct run *r, const struct store_waiter *w);

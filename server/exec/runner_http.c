@@ -101,6 +101,8 @@ explain(struct transfer *t, CURLcode rc)
 	long error = 0;
 
 	(void)curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error);
+	if (rc == CURLE_COULDNT_CONNECT)
+		run_could_not_begin(t->x->run, (int)error);
 	if (rc == CURLE_COULDNT_CONNECT && error != 0)
 		(void)run_explain(t->x->run, "%.128s: %s", what,
 		    strerrordesc_np((int)error));

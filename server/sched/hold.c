@@ -323,7 +323,7 @@ sched_hold_word(struct sched *s, const struct job *job, int64_t now_ns)
 	    !breakers_recall(x) && room_waits(s, x))
 		return "storage";
 	if (x->state == EXECUTION_RETRYING)
-		return "retry";
+		return x->starved ? "resources" : "retry";
 	if (x->state == EXECUTION_BARRED ||
 	    (x->state == EXECUTION_READY && breakers_recall(x) &&
 		!breakers_allow(x)))

@@ -7,6 +7,9 @@
 #include "os.h"
 #include "tstamp.h"
 
+/* Before what could not start for want of resources is tried again. */
+#define STARVED_PAUSE_NS (250 * NS_PER_MS)
+
 /* Its attempts so far; those that a server took with it do not count. */
 static int64_t
 n_tried(const struct execution *x)
@@ -64,7 +67,18 @@ retry_wait(struct sched *s, struct execution *x)
 	x->attempt++;
 	x->pid = 0;
 	x->started_ns = 0;
-	x->timed_out = false;
+	x->timed_out = x->starved = false;
+	executions_enter(s, x, EXECUTION_RETRYING);
+	sched_tell(s, x, SCHED_QUEUED);
+}
+
+void
+retry_starved(struct sched *s, struct execution *x)
+{
+	x->starved = true;
+	x->pid = 0;
+	x->started_ns = 0;
+	x->retry_mono_ns = os->mono_ns() + STARVED_PAUSE_NS;
 	executions_enter(s, x, EXECUTION_RETRYING);
 	sched_tell(s, x, SCHED_QUEUED);
 }

@@ -400,6 +400,27 @@ log_end(const struct execution *x)
 		    LOG_I64("exit", run->exit), LOG_STR("reason", run->reason));
 }
 
+/*
+ * Whether a run that could not begin waits for descriptors, processes or
+ * memory to be freed. One that is to end, or whose job is another by now, has
+ * no purpose any more: it ends as what it is.
+ */
+static bool
+waits_for_resources(struct sched *s, struct execution *x)
+{
+	if (!x->run->starved || x->stopping || x->timed_out || x->detached ||
+	    x->removed)
+		return false;
+	if (!x->starved)
+		LOG_WARN("run_waits_for_resources", LOG_STR("job", x->job),
+		    LOG_U64("execution", x->id),
+		    LOG_STR("reason", x->run->reason));
+	run_free(x->run);
+	x->run = NULL;
+	retry_starved(s, x);
+	return true;
+}
+
 void
 sched_run_event(struct sched *s, const struct run_event *event)
 {
@@ -412,12 +433,19 @@ sched_run_event(struct sched *s, const struct run_event *event)
 	}
 	if (event->kind == RUN_STARTED) {
 		x->pid = event->pid;
+		x->starved = false;
 		x->started_ns = event->started_ns;
 		return;
 	}
 	rule_spec_unref(event->run->spec);
 	event->run->spec = NULL;
 	x->run = event->run;
+	if (waits_for_resources(s, x)) {
+		sched_start(s);
+		return;
+	}
+	if (x->run->starved && x->stopping)
+		x->run->outcome = RUN_CANCELLED;
 	if (x->run->outcome == RUN_CANCELLED)
 		(void)run_explain(x->run, "%s", why_stopped(x));
 	log_end(x);

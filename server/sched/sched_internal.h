@@ -168,6 +168,7 @@ struct execution {
 	bool beside;   /* its job had another plan, or run, when triggered */
 	bool detached; /* see S1 */
 	bool removed;  /* its job is gone */
+	bool starved;  /* its last start failed for want of resources */
 	bool stopping; /* cancelled while it ran: no further attempt */
 	bool timed_out;
 	bool deadly;	   /* lost with a server for good: no further attempt */
@@ -399,6 +400,8 @@ void breakers_fini(struct sched *s);
 int64_t retry_at(struct sched *s, struct execution *x, int64_t now_ns);
 /* Wait for the next attempt. */
 void retry_wait(struct sched *s, struct execution *x);
+/* Or, as it could not begin, for the same one, a moment later. */
+void retry_starved(struct sched *s, struct execution *x);
 /* Queue those whose time has come, a slice of them. */
 void retry_release(struct sched *s, int64_t now_ns);
 /* When there is one to be queued; SCHED_NEVER: none waits. */

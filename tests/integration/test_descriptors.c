@@ -130,6 +130,64 @@ test_none_left(void **state)
 	daemon_stop(d);
 }
 
+/* So many descriptors from now on; returns how many there were. */
+static rlim_t
+allow(const struct daemon *d, rlim_t n)
+{
+	struct rlimit limit, before;
+
+	assert_int_equal(prlimit(d->pid, RLIMIT_NOFILE, NULL, &before), 0);
+	limit = (struct rlimit){ n, before.rlim_max };
+	assert_int_equal(prlimit(d->pid, RLIMIT_NOFILE, &limit, NULL), 0);
+	return before.rlim_cur;
+}
+
+/* Out of descriptors, what is due waits, and then runs. */
+static void
+test_run_waits_for_descriptors(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	rlim_t before;
+
+	wire_start(&w, d);
+	wire_ask(&w, "1 RULE SET r j shell \"exit 3\"", "1 OK");
+	wire_ask(&w, "1 RULE OPTIONS r on_crash=fail success=3", "1 OK");
+	before = allow(d, 1);
+	wire_ask(&w, "1 SET j.1 now", "1 OK");
+	daemon_wait_log(d, "event=run_waits_for_resources job=j.1");
+	while (strcmp(wire_row(&w, "1 INFO j.1", "hold"), "resources") != 0)
+		assert_string_equal(wire_row(&w, "1 INFO j.1", "status"),
+		    "triggered");
+	(void)allow(d, before);
+	wire_until(&w, "1 GET j.1", "1 OK executed ");
+	wire_ask_start(&w, "1 HISTORY j.1", "1 1 ");
+	wire_expect(&w, "1 OK");
+	assert_string_equal(wire_row(&w, "1 INFO j.1", "attempts"), "1");
+	wire_stop(&w, d);
+}
+
+/* What is told to end does not wait. */
+static void
+test_cancel_of_what_waits(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	rlim_t before;
+
+	wire_start(&w, d);
+	wire_ask(&w, "1 RULE SET r j shell \"exit 3\"", "1 OK");
+	before = allow(d, 1);
+	wire_ask(&w, "1 SET j.1 now", "1 OK");
+	daemon_wait_log(d, "event=run_waits_for_resources job=j.1");
+	wire_until(&w, "1 CANCEL j.1", "1 OK");
+	wire_until(&w, "1 GET j.1", "1 OK failed ");
+	assert_string_equal(wire_row(&w, "1 INFO j.1", "last_outcome"),
+	    "cancelled");
+	(void)allow(d, before);
+	wire_stop(&w, d);
+}
+
 static void
 write_tokens(const struct daemon *d)
 {
@@ -182,6 +240,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		DAEMON_TEST(test_runs_keep_theirs),
 		DAEMON_TEST(test_none_left),
+		DAEMON_TEST(test_run_waits_for_descriptors),
+		DAEMON_TEST(test_cancel_of_what_waits),
 		DAEMON_TEST(test_admins_have_a_place),
 	};
 

@@ -31,7 +31,7 @@ read_fields(const char *stat, long long field[FIELDS])
 
 	if (p == NULL || p[1] != ' ' || p[2] == '\0')
 		return -1;
-	field[FIELD_STATE] = p[2];
+	field[FIELD_STATE] = (unsigned char)p[2];
 	p += 3;
 	for (int i = 1; i < FIELDS; i++) {
 		field[i] = strtoll(p, &end, 10);

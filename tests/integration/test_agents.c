@@ -121,16 +121,6 @@ await_sessions(struct wire *w, unsigned n)
 }
 
 static void
-await_gone(pid_t pid)
-{
-	const struct timespec pause = { .tv_nsec = 1000000 };
-
-	for (int left = DEADLINE_MS; left > 0 && kill(pid, 0) == 0; left--)
-		(void)nanosleep(&pause, NULL);
-	assert_int_equal(kill(pid, 0), -1);
-}
-
-static void
 touch(const struct daemon *d, const char *name)
 {
 	int fd =
@@ -219,7 +209,7 @@ test_one_session_serves_many(void **state)
 		assert_string_equal(wire_row(&w, request, "stdout"), expected);
 	}
 	wire_stop(&w, d); /* with a session that has to end, too */
-	await_gone((pid_t)strtol(pid, NULL, 10));
+	daemon_await_gone((pid_t)strtol(pid, NULL, 10));
 	free(pid);
 }
 
@@ -408,7 +398,7 @@ test_silent_session(void **state)
 	    "\"it said nothing within connect_timeout\"");
 	assert_string_equal(session_row(&w, 1, "exit"), "137");
 	pid = (pid_t)strtol(session_row(&w, 1, "pid"), NULL, 10);
-	await_gone(pid);
+	daemon_await_gone(pid);
 	assert_string_equal(wire_row(&w, "1 INFO j", "last_outcome"),
 	    "failure");
 	wire_stop(&w, d);
@@ -817,7 +807,7 @@ test_server_dies(void **state)
 	wire_expect_end(&worker);
 	wire_close(&worker);
 	wire_close(&w);
-	await_gone(pid);
+	daemon_await_gone(pid);
 	wire_start(&w, d);
 	wire_until(&w, "1 GET j", "1 OK executed ");
 	history = wire_reply(&w, "1 HISTORY j");

@@ -49,21 +49,6 @@ written_pid(const struct daemon *d, const char *name)
 	return (pid_t)strtol(daemon_content(d, name), NULL, 10);
 }
 
-/* Neither alive nor a zombie, or one that this process, which adopts what a
- * server leaves behind, could wait for. */
-static void
-await_gone(pid_t pid)
-{
-	int left;
-
-	for (left = DEADLINE_MS; left > 0 && kill(pid, 0) == 0; left--) {
-		(void)waitpid(pid, NULL, WNOHANG);
-		(void)usleep(1000);
-	}
-	if (left == 0)
-		fail_msg("process %d is still there", (int)pid);
-}
-
 static const char *const groups[] = {
 	"sh worker & wait",
 	"sh worker | cat",
@@ -100,7 +85,7 @@ test_cancel_gives_the_group_its_time(void **state)
 		    i == 3 ? "finished\nfinished\n" : "finished\n");
 		assert_string_equal(wire_row(&w, "1 INFO a", "last_outcome"),
 		    "cancelled");
-		await_gone(written_pid(d, "pid"));
+		daemon_await_gone(written_pid(d, "pid"));
 	}
 	wire_stop(&w, d);
 }
@@ -140,7 +125,7 @@ test_kill_after_is_the_end(void **state)
 		start_group(&w, d, groups[i]);
 		wire_ask(&w, "1 CANCEL a", "1 OK");
 		wire_until(&w, "1 GET a", "1 OK failed ");
-		await_gone(written_pid(d, "pid"));
+		daemon_await_gone(written_pid(d, "pid"));
 	}
 	/* FORCE does not wait, neither at first nor afterwards. */
 	wire_ask(&w, "1 RULE OPTIONS r kill_after=1h", "1 OK");
@@ -150,7 +135,7 @@ test_kill_after_is_the_end(void **state)
 			wire_ask(&w, "1 CANCEL a", "1 OK");
 		wire_ask(&w, "1 CANCEL a FORCE", "1 OK");
 		wire_until(&w, "1 GET a", "1 OK failed ");
-		await_gone(written_pid(d, "pid"));
+		daemon_await_gone(written_pid(d, "pid"));
 	}
 	wire_stop(&w, d);
 }
@@ -170,16 +155,27 @@ test_drain_gives_the_group_its_time(void **state)
 		wire_stop(&w, d);
 		assert_string_equal(daemon_content(d, "out"),
 		    i == 3 ? "finished\nfinished\n" : "finished\n");
-		await_gone(written_pid(d, "pid"));
+		daemon_await_gone(written_pid(d, "pid"));
 		(void)unlink(daemon_path(d, "pid"));
 		/* The same job goes on, and can be ended. */
 		wire_start(&w, d);
-		daemon_wait_log(d, "event=run_lost");
 		daemon_wait_lines(d, "pid", 1);
 		wire_ask(&w, "1 CANCEL a FORCE", "1 OK");
 		wire_until(&w, "1 GET a", "1 OK failed ");
 		wire_stop(&w, d);
 	}
+	/* However often: it is not the run that ends the server. */
+	wire_start(&w, d);
+	start_group(&w, d, groups[0]);
+	for (size_t i = 2; i < 5; i++) {
+		wire_stop(&w, d);
+		wire_start(&w, d);
+		daemon_wait_lines(d, "pid", i);
+	}
+	wire_ask_start(&w, "1 GET a", "1 OK triggered ");
+	wire_ask(&w, "1 CANCEL a FORCE", "1 OK");
+	wire_until(&w, "1 GET a", "1 OK failed ");
+	wire_stop(&w, d);
 	/* What was cancelled before stays so. */
 	wire_start(&w, d);
 	start_group(&w, d, groups[0]);
@@ -197,7 +193,7 @@ test_drain_gives_the_group_its_time(void **state)
 	assert_int_equal(kill(d->pid, SIGTERM), 0);
 	daemon_wait_log(d, "event=drain_timeout");
 	wire_stop(&w, d);
-	await_gone(written_pid(d, "pid"));
+	daemon_await_gone(written_pid(d, "pid"));
 }
 
 /* What a started session does in the background has its time as well. */
@@ -230,7 +226,7 @@ test_sessions_give_the_group_its_time(void **state)
 			wire_until(&w, "1 GET a", "1 OK failed ");
 		}
 		assert_string_equal(daemon_content(d, "out"), "finished\n");
-		await_gone(written_pid(d, "pid"));
+		daemon_await_gone(written_pid(d, "pid"));
 	}
 }
 
@@ -252,7 +248,7 @@ test_stops_what_left_the_group(void **state)
 	wire_ask(&w, "1 CANCEL a", "1 OK");
 	wire_until(&w, "1 GET a", "1 OK failed ");
 	assert_string_equal(daemon_content(d, "out"), "finished\n");
-	await_gone(written_pid(d, "pid"));
+	daemon_await_gone(written_pid(d, "pid"));
 	/* When it ends by itself, what it left lives on. */
 	wire_shell_rule(&w, d, "r", "a", "(setsid sleep 1000 & echo $! > pid)");
 	assert_int_equal(unlink(daemon_path(d, "pid")), 0);
@@ -260,10 +256,10 @@ test_stops_what_left_the_group(void **state)
 	wire_until(&w, "1 GET a", "1 OK executed ");
 	assert_int_equal(kill(written_pid(d, "pid"), 0), 0);
 	assert_int_equal(kill(written_pid(d, "pid"), SIGKILL), 0);
-	await_gone(written_pid(d, "pid"));
+	daemon_await_gone(written_pid(d, "pid"));
 	assert_int_equal(kill(other, 0), 0);
 	assert_int_equal(kill(other, SIGKILL), 0);
-	await_gone(other);
+	daemon_await_gone(other);
 	wire_stop(&w, d);
 }
 
@@ -307,7 +303,7 @@ test_runs_die_with_their_server(void **state)
 		start_group(&w, d, stubborn[i]);
 		daemon_kill(d);
 		wire_close(&w);
-		await_gone(written_pid(d, "pid"));
+		daemon_await_gone(written_pid(d, "pid"));
 		/* It runs again by itself; that does not count here. */
 		(void)unlink(daemon_path(d, "pid"));
 		wire_start(&w, d);
@@ -318,7 +314,7 @@ test_runs_die_with_their_server(void **state)
 	assert_int_equal(kill(left, 0), 0);
 	assert_int_equal(kill(left, SIGKILL), 0);
 	wire_stop(&w, d);
-	await_gone(left);
+	daemon_await_gone(left);
 }
 
 /* Both killed at once: the next server ends what runs before it runs the job
@@ -345,7 +341,7 @@ test_never_two_alive(void **state)
 		wire_close(&w);
 		assert_int_equal(kill(first, 0), 0);
 		wire_start(&w, d);
-		await_gone(first);
+		daemon_await_gone(first);
 		daemon_wait_lines(d, "pid", 2);
 		wire_ask(&w, "1 CANCEL a FORCE", "1 OK");
 		wire_until(&w, "1 GET a", "1 OK failed ");
@@ -373,7 +369,7 @@ test_sessions_die_with_their_server(void **state)
 	daemon_wait_lines(d, "pid", 1);
 	daemon_kill(d);
 	wire_close(&w);
-	await_gone(written_pid(d, "pid"));
+	daemon_await_gone(written_pid(d, "pid"));
 }
 
 /* Wait for the end of what a run left in the background. */
@@ -392,7 +388,7 @@ test_waits_for_orphans(void **state)
 	wire_until(&w, "1 GET a", "1 OK executed ");
 	pid = written_pid(d, "pid");
 	assert_int_equal(kill(pid, SIGKILL), 0);
-	await_gone(pid);
+	daemon_await_gone(pid);
 	wire_stop(&w, d);
 }
 
@@ -536,7 +532,6 @@ get_terminal(void)
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (setsid() == -1 || fd == -1 || grantpt(fd) == -1 ||
 	    unlockpt(fd) == -1 || open(ptsname(fd), O_RDWR | O_CLOEXEC) == -1)

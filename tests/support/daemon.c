@@ -48,6 +48,7 @@ daemon_init(struct daemon *d)
 	*d = (struct daemon){ .log_watch = -1 };
 	(void)snprintf(d->dir, sizeof(d->dir), "/tmp/tickd-test.XXXXXX");
 	assert_non_null(mkdtemp(d->dir));
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	daemon_set(d, "controller.listen=127.0.0.1:0");
 }
 
@@ -342,6 +343,20 @@ daemon_wait_lines(const struct daemon *d, const char *name, size_t lines)
 		(void)nanosleep(&pause, NULL);
 	}
 	fail_msg("%s: never %zu lines", name, lines);
+}
+
+void
+daemon_await_gone(pid_t pid)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int left;
+
+	for (left = DEADLINE_MS; left > 0 && kill(pid, 0) == 0; left--) {
+		(void)waitpid(pid, NULL, WNOHANG);
+		(void)nanosleep(&pause, NULL);
+	}
+	if (left == 0)
+		fail_msg("process %d is still there", (int)pid);
 }
 
 int

@@ -72,6 +72,10 @@ const char *daemon_content(const struct daemon *d, const char *name);
 /* Wait until a file has so many lines. */
 void daemon_wait_lines(const struct daemon *d, const char *name, size_t lines);
 
+/* Wait until a process is gone that a server has started, even if it is left
+ * to this process, which adopts what nobody waits for. */
+void daemon_await_gone(pid_t pid);
+
 /* Setup and teardown of a cmocka test whose state is a struct daemon, made
  * but not started; DAEMON_TEST is such a test. */
 int daemon_setup(void **state);

@@ -350,7 +350,7 @@ journal_started(struct sched *s, struct execution *x)
 }
 
 void
-journal_lost(struct sched *s, struct execution *x, int64_t now_ns)
+journal_lost(struct sched *s, struct execution *x, bool crash, int64_t now_ns)
 {
 	const struct store_waiter nobody = { 0 };
 	const struct record_run r = {
@@ -362,7 +362,8 @@ journal_lost(struct sched *s, struct execution *x, int64_t now_ns)
 		.ended_ns = now_ns > x->started_ns ? now_ns : x->started_ns,
 		.outcome = RUN_LOST,
 		.exit = RUN_EXIT_NONE,
-		.flags = RECORD_FINISH_RETRY | RECORD_FINISH_CRASH,
+		.flags =
+		    RECORD_FINISH_RETRY | (crash ? RECORD_FINISH_CRASH : 0),
 		.next_due_ns = now_ns,
 		.reason = slice_str(SCHED_LOST),
 	};

@@ -78,7 +78,7 @@ take_up(struct sched *s, struct execution *x, const struct going *g,
 		return;
 	}
 	if (ran) {
-		journal_lost(s, x, now_ns);
+		journal_lost(s, x, true, now_ns);
 		x->lost++;
 	}
 	x->retry_at_ns = x->due_ns;

@@ -421,6 +421,16 @@ waits_for_resources(struct sched *s, struct execution *x)
 	return true;
 }
 
+/* Its end is the drain's, not its own: it begins again with the next server, to
+ * which a run that may not looks like one that a crash has ended. */
+static void
+abandon(struct sched *s, struct execution *x)
+{
+	if (x->spec->number[OPTION_on_crash] == ON_CRASH_RERUN)
+		journal_lost(s, x, false, os->wall_ns());
+	executions_free(s, x);
+}
+
 void
 sched_run_event(struct sched *s, const struct run_event *event)
 {
@@ -450,7 +460,7 @@ sched_run_event(struct sched *s, const struct run_event *event)
 		(void)run_explain(x->run, "%s", why_stopped(x));
 	log_end(x);
 	if (s->abandoning && x->run->outcome == RUN_LOST) {
-		executions_free(s, x);
+		abandon(s, x);
 		return;
 	}
 	breakers_judge(s, x);

@@ -132,8 +132,8 @@ void sched_crew_changed(struct sched *s, const struct crew *crew);
 /* So many sessions may still be added; likewise. */
 void sched_spare_sessions(struct sched *s, int64_t n);
 
-/* At the end of a drain: runs that end as lost from now on are left as the log
- * has them, and the next start takes them up as after a crash. */
+/* At the end of a drain: runs that end as lost from now on run again with the
+ * next server, if their rule wants that; however often it happens. */
 void sched_abandon(struct sched *s);
 
 /* What the processor tells. What run->recorded is set to is told when the

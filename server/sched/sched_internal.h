@@ -273,9 +273,10 @@ void journal_finish(struct sched *s, struct execution *x,
     int64_t now_ns);
 /* Record that an attempt begins, without waiting for it. */
 void journal_started(struct sched *s, struct execution *x);
-/* Record that an attempt was lost with the server that ran it and that another
- * follows, without waiting for it. */
-void journal_lost(struct sched *s, struct execution *x, int64_t now_ns);
+/* Record that an attempt was lost with the server that ran it, by a crash or
+ * by the end of a drain, and that another follows, without waiting for it. */
+void journal_lost(struct sched *s, struct execution *x, bool crash,
+    int64_t now_ns);
 /* Record that an attempt is to end, and how it then has ended. 0, and the
  * waiter will be told; or -1. */
 int journal_stop(struct sched *s, const struct execution *x,

@@ -182,6 +182,16 @@ watch_storage(struct server *s)
 	const struct store_stats *stats = store_stats(s->store);
 
 	conditions_storage(&s->monitor.conditions, s);
+	if (stats->losses != s->logfile_losses) {
+		s->logfile_losses = stats->losses;
+		LOG_ERROR("logfile_lost", LOG_STR("error", stats->lost_error));
+	}
+	if (stats->rebuilds != s->logfile_rebuilds) {
+		s->logfile_rebuilds = stats->rebuilds;
+		LOG_WARN("logfile_rebuilt",
+		    LOG_U64("jobs", jobs_total(store_jobs(s->store))),
+		    LOG_I64("bytes", stats->image_bytes));
+	}
 	if (stats->failing == s->storage_failing)
 		return;
 	s->storage_failing = stats->failing;

@@ -65,7 +65,8 @@ struct server {
 	bool draining;
 	bool drained; /* all runs have ended; the last replies go out */
 	bool warned_of_limits;
-	bool storage_failing; /* as last looked at */
+	bool storage_failing;			   /* as last looked at */
+	uint64_t logfile_losses, logfile_rebuilds; /* the same */
 	int exit_code;
 
 	/* net/listener.c */

@@ -23,6 +23,12 @@
 #define IDLE_NS 10000000 /* mark the log after so long without an order */
 #define MEND_NS 20000000 /* between attempts to mend it */
 
+struct task {
+	enum { IDLE, WANTED, DONE, FAILED } state;
+	struct wal_state wal;
+	struct err err;
+};
+
 struct commit {
 	struct batch batch[N_BATCHES];
 	struct batch *filling;		    /* main's */
@@ -48,9 +54,7 @@ struct commit {
 	struct batch *doubted;	    /* in doubt yet */
 	struct wal_state ended_wal; /* of the one aside: when that ended */
 	bool unknown;		    /* and how */
-	enum { SWITCH_NONE, SWITCH_WANTED, SWITCH_DONE, SWITCH_FAILED } turn;
-	struct err turn_err;
-	uint64_t turn_seq; /* the first of the new segment */
+	struct task task[ORDER_COUNT];
 	bool stop;
 };
 
@@ -167,29 +171,52 @@ mend(struct commit *c)
 	(void)pthread_mutex_lock(&c->mutex);
 }
 
-/* Begin a new segment. The mutex is held, but not meanwhile. */
+/* Called with the mutex held; drops it while it works. */
 static void
-turn(struct commit *c)
+do_task(struct commit *c, struct task *t,
+    int (*work)(struct wal *, struct err *))
 {
+	struct wal_state state;
 	struct err e;
 	int rc;
 
+	if (t->state != WANTED)
+		return;
 	(void)pthread_mutex_unlock(&c->mutex);
-	rc = wal_switch(c->wal, &e);
+	rc = work(c->wal, &e);
+	wal_state(c->wal, &state);
 	(void)pthread_mutex_lock(&c->mutex);
-	c->turn = rc == 0 ? SWITCH_DONE : SWITCH_FAILED;
-	c->turn_seq = c->wal->header.first_seq;
+	t->state = rc == 0 ? DONE : FAILED;
+	t->wal = state;
 	if (rc == -1)
-		c->turn_err = e;
+		t->err = e;
 	(void)pthread_mutex_unlock(&c->mutex);
 	c->wake(c->wake_arg);
 	(void)pthread_mutex_lock(&c->mutex);
 }
 
+static void
+do_tasks(struct commit *c)
+{
+	do_task(c, &c->task[ORDER_SWITCH], wal_switch);
+	do_task(c, &c->task[ORDER_CHECK], wal_check);
+	do_task(c, &c->task[ORDER_LOSE], wal_lose);
+	do_task(c, &c->task[ORDER_REPLACE], wal_replace_lost);
+}
+
+static bool
+is_wanted(const struct commit *c)
+{
+	for (int i = 0; i < ORDER_COUNT; i++)
+		if (c->task[i].state == WANTED)
+			return true;
+	return false;
+}
+
 static bool
 has_order(const struct commit *c)
 {
-	return c->writing != NULL || c->turn == SWITCH_WANTED || c->stop;
+	return c->writing != NULL || is_wanted(c) || c->stop;
 }
 
 /* Look for an order for a moment: with many clients being woken takes longer
@@ -268,8 +295,7 @@ writer(void *arg)
 	while (await_order(c, crowd, &marked)) {
 		struct batch *b = c->writing;
 
-		if (c->turn == SWITCH_WANTED)
-			turn(c);
+		do_tasks(c);
 		if (b == NULL)
 			continue;
 		(void)pthread_mutex_unlock(&c->mutex);
@@ -448,30 +474,33 @@ commit_recycle(struct commit *c, struct batch *b)
 }
 
 void
-commit_switch(struct commit *c)
+commit_order(struct commit *c, enum commit_order what)
 {
 	(void)pthread_mutex_lock(&c->mutex);
-	assert(c->turn == SWITCH_NONE && c->wal != NULL);
-	c->turn = SWITCH_WANTED;
+	assert(c->task[what].state == IDLE && c->wal != NULL);
+	c->task[what].state = WANTED;
 	(void)pthread_mutex_unlock(&c->mutex);
 	order(c);
 }
 
 int
-commit_switched(struct commit *c, uint64_t *first_seq, struct err *e)
+commit_ended(struct commit *c, enum commit_order what, struct wal_state *wal,
+    struct err *e)
 {
+	struct task *t = &c->task[what];
 	int rc = 0;
 
 	(void)pthread_mutex_lock(&c->mutex);
-	if (c->turn == SWITCH_DONE)
+	if (t->state == DONE)
 		rc = 1;
-	if (c->turn == SWITCH_FAILED) {
-		*e = c->turn_err;
+	if (t->state == FAILED) {
+		*e = t->err;
 		rc = -1;
 	}
-	*first_seq = c->turn_seq;
-	if (rc != 0)
-		c->turn = SWITCH_NONE;
+	if (rc != 0) {
+		*wal = t->wal;
+		t->state = IDLE;
+	}
 	(void)pthread_mutex_unlock(&c->mutex);
 	return rc;
 }

@@ -94,12 +94,20 @@ struct batch *commit_take(struct commit *c, bool *in_doubt);
 void commit_recycle(struct commit *c, struct batch *b);
 
 /*
- * Ask the writer to begin a new segment, when it is between batches. The
- * answer: 1 once it has, and the first number of the new segment; 0 not yet;
- * -1 with *e. Only one request at a time; not without a log.
+ * Ask the writer to do something else, when it is between batches. Its end: 1,
+ * and what the log is like then; 0 not yet; -1 with *e. Only one request of a
+ * kind at a time; not without a log.
  */
-void commit_switch(struct commit *c);
-int commit_switched(struct commit *c, uint64_t *first_seq, struct err *e);
+enum commit_order {
+	ORDER_SWITCH,  /* wal_switch */
+	ORDER_CHECK,   /* wal_check */
+	ORDER_LOSE,    /* wal_lose */
+	ORDER_REPLACE, /* wal_replace_lost */
+	ORDER_COUNT
+};
+void commit_order(struct commit *c, enum commit_order what);
+int commit_ended(struct commit *c, enum commit_order what,
+    struct wal_state *wal, struct err *e);
 
 /* Whether nothing is waiting, being written or done. */
 bool commit_idle(const struct commit *c);

@@ -169,6 +169,20 @@ keep_record(struct fold *f, const struct record *r, struct err *e)
 	return 0;
 }
 
+/* The image must be the one that the segment follows: without it, or with
+ * another, what was folded before would be lost. */
+static int
+check_image(const struct fold *f, const struct scan *s, struct err *e)
+{
+	uint64_t last_seq = f->reader == NULL ? 0 : f->header.last_seq;
+
+	if (s->header.first_seq <= last_seq + 1 &&
+	    memcmp(f->header.log_id, s->header.log_id, LOG_ID_LEN) == 0)
+		return 0;
+	return err_set(e, ERR_NOT_FOUND, "%s is %s", f->base,
+	    f->reader == NULL ? "gone" : "another log's, or an older one");
+}
+
 /* Read the records that the image does not cover yet, up to limit_seq. */
 static int
 read_segment(struct fold *f, uint64_t limit_seq, struct err *e)
@@ -180,14 +194,18 @@ read_segment(struct fold *f, uint64_t limit_seq, struct err *e)
 
 	if (rc == 1)
 		return err_set(e, ERR_INVALID, "%s has no header", f->old);
-	if (rc == -1)
+	if (rc == -1) {
+		if (errno == ENOENT)
+			e->code = ERR_NOT_FOUND;
 		return -1;
+	}
 	if (f->reader == NULL) {
 		memcpy(f->header.log_id, s.header.log_id, LOG_ID_LEN);
 		f->header.epoch = s.header.epoch;
 		f->header.last_seq = s.header.first_seq - 1;
 	}
 	f->out->input_bytes += s.size;
+	rc = check_image(f, &s, e);
 	while (rc == 0 && !f->more && s.next_seq < limit_seq &&
 	    (result = scan_next(&s, &r, e)) == SCAN_RECORD) {
 		if (r.seq <= f->header.last_seq)

@@ -25,7 +25,8 @@ struct fold_result {
 /*
  * Fold `<path>.old`, its records below limit_seq, into `<path>.base` and
  * unlink it. Every step may be cut off and the whole called again. 0; or -1
- * with *e and the files as they were, or with some records folded in. *stop
+ * with *e and the files as they were, or with some records folded in;
+ * ERR_NOT_FOUND: one of them is gone, or another has its place. *stop
  * is looked at now and then: true ends it with ERR_UNAVAILABLE.
  */
 int fold(const char *path, uint64_t limit_seq, const atomic_bool *stop,

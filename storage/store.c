@@ -123,6 +123,9 @@ open_log(struct store *s, struct store_recovery *recovery,
 	if (s->last_execution_id < recovery->last_execution_id)
 		s->last_execution_id = recovery->last_execution_id;
 	s->first_seq = s->wal.header.first_seq;
+	atomic_store(&s->wal.has_image, recovery->image_bytes > 0);
+	s->epoch = s->wal.header.epoch;
+	memcpy(s->log_id, s->wal.header.log_id, LOG_ID_LEN);
 	s->stats.log_bytes = s->wal.end;
 	s->stats.image_bytes = recovery->image_bytes;
 	return 0;
@@ -201,6 +204,7 @@ close_store(struct store *s, bool undo)
 	if (s == NULL)
 		return;
 	compression_stop(s);
+	rebuild_stop(s->rebuild);
 	if (s->applying != NULL) {
 		drop_ops(s->applying, s->n_applied);
 		s->applying->n_ops = 0; /* nothing of it is left to drop */
@@ -662,6 +666,8 @@ follow(struct store *s, const struct batch *b)
 		s->stats.log_bytes = b->wal.bytes;
 	s->room = b->wal.room;
 	compression_follow(s, &b->wal, b->failed);
+	if (b->wal.lost && !s->stats.lost)
+		rebuild_note(s, &b->wal, b->err.msg);
 }
 
 static void
@@ -756,7 +762,7 @@ bool
 store_poll(struct store *s)
 {
 	int64_t until_ns = os->mono_ns() + POLL_NS;
-	bool any = false;
+	bool any = false, was_lost = s->stats.lost;
 
 	compression_poll(s);
 	while (s->applying != NULL || take_batch(s)) {
@@ -764,6 +770,8 @@ store_poll(struct store *s)
 		if (!apply_some(s, until_ns))
 			break;
 	}
+	if (s->has_log && s->applying == NULL)
+		rebuild_follow(s, was_lost);
 	return any;
 }
 

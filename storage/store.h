@@ -52,8 +52,13 @@ struct store_stats {
 	uint64_t records, bytes;      /* made durable since the start */
 	char last_error[ERR_MSG_MAX]; /* of the last refused commit, or "" */
 	bool failing;		      /* the last commit was refused */
-	off_t log_bytes;	      /* length of the active segment */
-	off_t image_bytes;	      /* of the compressed image; 0: none */
+	bool lost; /* the log was removed, replaced or cut: nothing can be
+		    * written before it was written anew */
+	uint64_t losses, rebuilds;	 /* how often; and came to an end */
+	char lost_error[ERR_MSG_MAX];	 /* of the last one, or "" */
+	char rebuild_error[ERR_MSG_MAX]; /* why it cannot be, or "" */
+	off_t log_bytes;		 /* length of the active segment */
+	off_t image_bytes;		 /* of the compressed image; 0: none */
 	enum store_compression compression;
 	char compression_error[ERR_MSG_MAX]; /* of the last one, or "" */
 	struct fold_result fold;	     /* of the last that succeeded */
@@ -193,6 +198,10 @@ typedef void store_backup_cb(void *arg, struct slice note, off_t bytes,
     const struct err *e);
 int store_backup(struct store *s, const char *path, store_backup_cb *done,
     void *arg, struct slice note, struct err *e);
+
+/* See that the log is still where it was, and as it was: what is not is told in
+ * store_stats, and written anew from memory. Returns at once. */
+void store_check(struct store *s);
 
 /* Hand what was asked for to the log writer, if it is idle: whatever there
  * is; or only when it fills a good write, so that writing overlaps with

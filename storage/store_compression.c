@@ -79,10 +79,10 @@ start_fold(struct store *s)
 		compression_failed(s, &e);
 }
 
-static void
-start_compression(struct store *s)
+void
+compression_start(struct store *s)
 {
-	if (s->compress != NULL || s->switching) {
+	if (s->compress != NULL || s->switching || s->rebuilding) {
 		s->compress_again = true;
 		return;
 	}
@@ -93,7 +93,7 @@ start_compression(struct store *s)
 		return;
 	}
 	s->switching = true;
-	commit_switch(s->commit);
+	commit_order(s->commit, ORDER_SWITCH);
 }
 
 int
@@ -102,7 +102,7 @@ store_compress(struct store *s, struct err *e)
 	if (!s->has_log)
 		return err_set(e, ERR_CONFLICT,
 		    "there is no logfile: persistence is memory");
-	start_compression(s);
+	compression_start(s);
 	return 0;
 }
 
@@ -111,7 +111,7 @@ static bool
 is_own_file(const struct store *s, const char *path)
 {
 	static const char *const suffix[] = { "", ".old", ".new", ".base",
-		".base.tmp", ".lock" };
+		".base.tmp", ".lock", ".displaced" };
 	size_t n = strlen(s->path);
 	char *real = store_resolve(path);
 	bool own = false;
@@ -154,12 +154,15 @@ end_compression(struct store *s, struct compress_result *r)
 	bool served = s->backup != NULL && s->backup->begun;
 
 	if (r->failed) {
+		if (r->err.code == ERR_NOT_FOUND)
+			rebuild_order(s);
 		compression_failed(s, &r->err);
 	} else {
 		s->unfolded = false;
 		s->stats.compression_error[0] = '\0';
 		s->stats.fold = r->fold;
 		s->stats.image_bytes = r->fold.image_bytes;
+		atomic_store(&s->wal.has_image, true);
 		enter(s, COMPRESSION_SUCCESS);
 		if (served)
 			end_backup(s, r->backup_bytes,
@@ -168,7 +171,7 @@ end_compression(struct store *s, struct compress_result *r)
 	free(r->backup);
 	if (s->compress_again && !r->failed) {
 		s->compress_again = false;
-		start_compression(s);
+		compression_start(s);
 	}
 }
 
@@ -177,18 +180,19 @@ compression_poll(struct store *s)
 {
 	struct compress_result result;
 	struct err e;
-	uint64_t first_seq;
+	struct wal_state wal;
 	int rc;
 
 	if (s->switching &&
-	    (rc = commit_switched(s->commit, &first_seq, &e)) != 0) {
+	    (rc = commit_ended(s->commit, ORDER_SWITCH, &wal, &e)) != 0) {
 		s->switching = false;
 		if (rc == 1) {
 			s->switches++;
-			s->first_seq = first_seq;
+			s->first_seq = wal.first_seq;
 			s->unfolded = true;
 			start_fold(s);
 		} else {
+			rebuild_note(s, &wal, e.msg);
 			compression_failed(s, &e);
 		}
 	}
@@ -203,7 +207,7 @@ compress_again(struct store *s)
 {
 	if (s->unfolded && s->compress == NULL && !s->switching &&
 	    os->mono_ns() - s->compression_ended_ns >= COMPRESS_AGAIN_NS)
-		start_compression(s);
+		compression_start(s);
 }
 
 void
@@ -217,7 +221,7 @@ compression_follow(struct store *s, const struct wal_state *wal, bool failed)
 	s->switches = wal->switches;
 	s->first_seq = wal->first_seq;
 	s->unfolded = true;
-	start_compression(s);
+	compression_start(s);
 }
 
 void

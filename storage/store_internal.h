@@ -9,6 +9,7 @@
 #include "compress.h"
 #include "image.h"
 #include "lock.h"
+#include "rebuild.h"
 #include "store.h"
 #include "wal.h"
 
@@ -22,6 +23,14 @@ struct backup {
 	void *arg;
 	uint8_t note_len;
 	char note[OP_NOTE_MAX];
+};
+
+/* How far a walk over all there is has come. */
+struct rebuild_place {
+	unsigned stage; /* rules, jobs, entries of each kind */
+	bool begun;	/* behind the identifier */
+	size_t id_len;
+	char id[RADIX_KEY_MAX];
 };
 
 struct store {
@@ -56,6 +65,16 @@ struct store {
 	uint64_t switches;   /* of the log, as far as known here */
 	struct backup *backup;
 
+	/* The log was lost, and is written anew. */
+	unsigned char log_id[LOG_ID_LEN];
+	uint64_t epoch;
+	bool checking, losing;	 /* wal_check, wal_lose are under way */
+	bool rebuild_wanted;	 /* soon */
+	bool rebuilding;	 /* image or names are being made */
+	struct rebuild *rebuild; /* NULL: no image is being made */
+	struct rebuild_place place;
+	struct wal_state lost; /* when it was */
+
 	/* Recovery. */
 	uint64_t seen;
 	int64_t seen_ns;
@@ -85,5 +104,18 @@ void compression_follow(struct store *s, const struct wal_state *wal,
     bool failed);
 /* Break off what runs; nobody is told. */
 void compression_stop(struct store *s);
+
+/* Begin one, or let it follow what is under way. */
+void compression_start(struct store *s);
+
+/* What the log is like: take note of it when it is lost, for which *why is the
+ * reason. */
+void rebuild_note(struct store *s, const struct wal_state *wal,
+    const char *why);
+/* A compression found out that a file is gone. */
+void rebuild_order(struct store *s);
+/* After a turn's batches: write it anew, a piece more. was_lost: before they
+ * were applied it was known already. */
+void rebuild_follow(struct store *s, bool was_lost);
 
 #endif

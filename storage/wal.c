@@ -349,9 +349,108 @@ settle(struct wal *w, struct err *e)
 	return 0;
 }
 
+/* Whether a file exists at path; an unclear answer counts as yes. */
+static bool
+exists(const char *path)
+{
+	struct err why;
+	int fd = files_open_one(path, &why);
+
+	if (fd == -1)
+		return why.code != ERR_NOT_FOUND;
+	(void)os->close(fd); /* only looked at */
+	return true;
+}
+
+static int
+lose(struct wal *w, struct err *e)
+{
+	w->lost = true;
+	w->why_lost = *e;
+	return -1;
+}
+
+/* What can be seen in the file itself: it has no name any more, or is shorter
+ * than what was written. */
+static bool
+is_taken(struct wal *w, off_t len, struct err *e)
+{
+	struct stat st;
+
+	if (os->fstat(w->fd, &st) == -1)
+		return false; /* nothing is known */
+	if (st.st_nlink > 0 && st.st_size >= len)
+		return false;
+	if (st.st_nlink == 0)
+		(void)err_set(e, ERR_STORAGE,
+		    "%s was removed, or another file has its name", w->path);
+	else
+		(void)err_set(e, ERR_STORAGE,
+		    "%s was cut: it has %lld bytes of %lld", w->path,
+		    (long long)st.st_size, (long long)len);
+	(void)lose(w, e);
+	return true;
+}
+
+/* Whether it was cut down to nothing, and grew again as we wrote. */
+static bool
+has_header(const struct wal *w)
+{
+	unsigned char expected[LOG_HEADER_LEN], found[LOG_HEADER_LEN];
+
+	log_header_encode(expected, &w->header);
+	/* What cannot be read says nothing. */
+	return os_read_full(w->fd, found, sizeof(found), 0) == -1 ||
+	    memcmp(expected, found, sizeof(found)) == 0;
+}
+
+int
+wal_lose(struct wal *w, struct err *e)
+{
+	(void)err_set(e, ERR_STORAGE,
+	    "what was compressed of %s is gone, or another log's", w->path);
+	return lose(w, e);
+}
+
+static bool
+lacks_image(const struct wal *w)
+{
+	char image[PATH_MAX];
+	struct err ignored;
+
+	return atomic_load(&w->has_image) &&
+	    path_with(w->path, ".base", image, &ignored) == 0 && !exists(image);
+}
+
+int
+wal_check(struct wal *w, struct err *e)
+{
+	if (w->next_fd != -1) /* it has no name of its own now */
+		return 0;
+	if (is_taken(w, w->end, e))
+		return -1;
+	if (!has_header(w)) {
+		(void)err_set(e, ERR_STORAGE, "%s was overwritten", w->path);
+		return lose(w, e);
+	}
+	if (!log_has_name(w->fd, w->path, true)) {
+		(void)err_set(e, ERR_STORAGE,
+		    "%s was moved, or another file has its name", w->path);
+		return lose(w, e);
+	}
+	if (lacks_image(w))
+		return wal_lose(w, e);
+	w->lost = false;
+	return 0;
+}
+
 int
 wal_mend(struct wal *w, struct err *e)
 {
+	if (w->lost) {
+		*e = w->why_lost;
+		return -1;
+	}
 	if (w->suspect && wal_switch(w, e) == -1)
 		return -1;
 	if (w->unsettled && settle(w, e) == -1)
@@ -385,6 +484,10 @@ wal_append(struct wal *w, unsigned char *bytes, size_t n,
 			return -1;
 		}
 	}
+	if (is_taken(w, w->end + (off_t)n, e)) {
+		take_back(w);
+		return -1;
+	}
 	w->end += (off_t)n;
 	w->next_seq += count;
 	return 0;
@@ -395,26 +498,13 @@ wal_mark(struct wal *w)
 {
 	unsigned char mark[RECORD_HEADER_LEN] = { 0 };
 
-	if (w->suspect || w->next_seq == w->header.first_seq)
+	if (w->suspect || w->lost || w->next_seq == w->header.first_seq)
 		return;
 	mark[RECORD_HEADER_LEN - 1] = RECORD_MARK;
 	(void)record_seal(mark, w->seed, w->next_seq - 1, false);
 	if (os_write_all(w->fd, mark, sizeof(mark), w->end) == 0 &&
 	    w->written_end < w->end + (off_t)sizeof(mark))
 		w->written_end = w->end + (off_t)sizeof(mark);
-}
-
-/* Whether a file exists at path; an unclear answer counts as yes. */
-static bool
-exists(const char *path)
-{
-	struct err why;
-	int fd = files_open_one(path, &why);
-
-	if (fd == -1)
-		return why.code != ERR_NOT_FOUND;
-	(void)os->close(fd); /* only looked at */
-	return true;
 }
 
 /* Make the segment that follows, and take the name from this one. */
@@ -473,6 +563,21 @@ reserve_next(struct wal *w, struct err *e)
 	return err_sys(e, ERR_STORAGE, "make room behind %s", w->path);
 }
 
+/* The next segment is the active one. */
+static void
+enter_next(struct wal *w)
+{
+	(void)os->close(w->fd); /* full, or given up: never used again */
+	close_lock(w);
+	w->fd = w->next_fd;
+	w->next_fd = -1;
+	w->header = w->next_header;
+	w->suspect = false;
+	w->unsettled = true;
+	w->end = w->written_end = w->reserved_end = LOG_HEADER_LEN;
+	(void)allocate(w, w->end + greater(WAL_RESERVE, w->promised));
+}
+
 int
 wal_switch(struct wal *w, struct err *e)
 {
@@ -481,7 +586,8 @@ wal_switch(struct wal *w, struct err *e)
 	if (path_with(w->path, ".old", old, e) == -1 ||
 	    path_with(w->path, ".new", temporary, e) == -1)
 		return -1;
-	if (w->next_fd == -1 && make_next(w, old, temporary, e) == -1)
+	if (w->next_fd == -1 &&
+	    (wal_check(w, e) == -1 || make_next(w, old, temporary, e) == -1))
 		return -1;
 	if (reserve_next(w, e) == -1) {
 		unmake_next(w, old, temporary);
@@ -492,15 +598,7 @@ wal_switch(struct wal *w, struct err *e)
 		unmake_next(w, old, temporary);
 		return -1;
 	}
-	(void)os->close(w->fd); /* full, or given up: never used again */
-	close_lock(w);
-	w->fd = w->next_fd;
-	w->next_fd = -1;
-	w->header = w->next_header;
-	w->suspect = false;
-	w->unsettled = true;
-	w->end = w->written_end = w->reserved_end = LOG_HEADER_LEN;
-	(void)allocate(w, w->end + greater(WAL_RESERVE, w->promised));
+	enter_next(w);
 	w->switches++;
 	(void)settle(w, e); /* or the next append */
 	return 0;
@@ -517,6 +615,77 @@ room(const struct wal *w)
 	return to > w->end ? to - w->end : 0;
 }
 
+/* What has the name, to be held until all is done, so that no other server
+ * begins there: -1 when nothing has, or it is our own file. */
+static int
+hold_name(const struct wal *w, int *fd, struct err *e)
+{
+	*fd = -1;
+	if (log_has_name(w->fd, w->path, false))
+		return 0;
+	*fd =
+	    os->open(w->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+	if (*fd == -1)
+		return errno == ENOENT
+		    ? 0
+		    : err_sys(e, ERR_STORAGE, "open %s", w->path);
+	if (log_lock_fd(*fd, w->path, e) == 0)
+		return 0;
+	(void)os->close(*fd); /* only looked at */
+	return -1;
+}
+
+/* The new segment is there: give all files their names. The image comes first:
+ * with it nothing is missing. */
+static int
+name_files(struct wal *w, const char *temporary, struct err *e)
+{
+	char image[PATH_MAX], made[PATH_MAX], aside[PATH_MAX], old[PATH_MAX];
+
+	if (path_with(w->path, ".base.tmp", made, e) == -1 ||
+	    path_with(w->path, ".base", image, e) == -1 ||
+	    path_with(w->path, ".old", old, e) == -1 ||
+	    path_with(w->path, ".displaced", aside, e) == -1)
+		return -1;
+	if (os->rename(made, image) == -1)
+		return err_sys(e, ERR_STORAGE, "rename %s", made);
+	if (os->rename(w->path, aside) == -1 && errno != ENOENT)
+		return err_sys(e, ERR_STORAGE, "rename %s", w->path);
+	if (os->rename(temporary, w->path) == -1 ||
+	    os_sync_folder(w->path) == -1)
+		return err_sys(e, ERR_STORAGE, "rename %s", temporary);
+	(void)os->unlink(old); /* if it was there, the image covers it */
+	return 0;
+}
+
+int
+wal_replace_lost(struct wal *w, struct err *e)
+{
+	char temporary[PATH_MAX];
+	struct log_header h = w->header;
+	int held_fd;
+
+	if (path_with(w->path, ".new", temporary, e) == -1)
+		return -1;
+	h.first_seq = w->next_seq;
+	h.created_ns = os->wall_ns();
+	if (hold_name(w, &held_fd, e) == -1)
+		return -1;
+	w->next_fd = create_file(temporary, &h, e);
+	if (w->next_fd != -1 && name_files(w, temporary, e) == -1) {
+		(void)os->close(w->next_fd); /* only a header */
+		w->next_fd = -1;
+	}
+	if (held_fd != -1)
+		(void)os->close(held_fd); /* only a lock */
+	if (w->next_fd == -1)
+		return -1;
+	w->next_header = h;
+	enter_next(w);
+	w->unsettled = w->doubt = w->lost = false;
+	return 0;
+}
+
 void
 wal_state(const struct wal *w, struct wal_state *out)
 {
@@ -524,6 +693,8 @@ wal_state(const struct wal *w, struct wal_state *out)
 	out->bytes = w->end;
 	out->room = room(w);
 	out->switches = w->switches;
+	out->next_seq = w->next_seq;
+	out->lost = w->lost;
 }
 
 void
@@ -531,7 +702,7 @@ wal_close(struct wal *w)
 {
 	if (w->fd == -1)
 		return;
-	if (!w->suspect) {
+	if (!w->suspect && !w->lost) {
 		/* Not needed for correctness: a start would cut it off. */
 		(void)os->ftruncate(w->fd, w->end);
 		w->written_end = w->end;

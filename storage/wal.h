@@ -6,6 +6,7 @@
 #ifndef STORAGE_WAL_H
 #define STORAGE_WAL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,8 @@ struct wal_state {
 	off_t bytes;	    /* its length */
 	off_t room;	    /* behind it, that nobody can take away */
 	uint64_t switches;  /* segments begun since the start */
+	uint64_t next_seq;
+	bool lost; /* see wal_check */
 };
 
 struct wal {
@@ -61,6 +64,9 @@ struct wal {
 	uint64_t syncs;
 	uint64_t switches; /* segments begun since the start */
 	uint64_t doubts;   /* appends that ended in doubt */
+	bool lost;	   /* somebody has taken or changed the file */
+	struct err why_lost;
+	atomic_bool has_image; /* `<path>.base` must be there; anybody's */
 };
 
 /*
@@ -108,6 +114,25 @@ void wal_mark(struct wal *w);
  * `<path>.old`, which must not exist. 0 or -1 with nothing changed. That the
  * names last is seen to here or before the next append. */
 int wal_switch(struct wal *w, struct err *e);
+
+/*
+ * Whether the name still stands for the file, and the file is as we left it: 0,
+ * or -1 with *e: the log is lost, and takes nothing any more until its name is
+ * back, or wal_replace_lost. Looked at too when something is appended, as far
+ * as that costs nothing, and before a switch.
+ */
+int wal_check(struct wal *w, struct err *e);
+
+/* What is beside it is lost: then it is too. Always -1. */
+int wal_lose(struct wal *w, struct err *e);
+
+/*
+ * Of a log that is lost: everything before its next record is in the image at
+ * `<path>.base.tmp`, durable. That becomes `<path>.base`, and a new segment
+ * gets the name; what has it now is `<path>.displaced`. 0; or -1, and it is
+ * lost as before.
+ */
+int wal_replace_lost(struct wal *w, struct err *e);
 
 void wal_state(const struct wal *w, struct wal_state *out);
 

@@ -45,6 +45,9 @@ judge_storage(struct conditions *c, struct server *s)
 
 	judge(s, CONDITION_storage_refused,
 	    stats->failing || stats->failed_commits != c->failed_commits);
+	judge(s, CONDITION_logfile_lost,
+	    stats->lost || stats->losses != c->losses);
+	c->losses = stats->losses;
 	judge(s, CONDITION_compression_failed,
 	    stats->compression == COMPRESSION_FAILURE);
 	c->failed_commits = stats->failed_commits;
@@ -56,19 +59,26 @@ conditions_storage(struct conditions *c, struct server *s)
 	const struct store_stats *stats = store_stats(s->store);
 	const struct config *config = s->config;
 	int64_t now_mono_ns = os->mono_ns();
+	bool refused = stats->failed_commits != c->told_failed;
+	bool lost = stats->losses != c->told_losses;
 
-	if (stats->failed_commits != c->told_failed) {
-		c->told_failed = stats->failed_commits;
-		c->told_mono_ns = now_mono_ns;
+	c->told_failed = stats->failed_commits;
+	c->told_losses = stats->losses;
+	if (refused)
 		alerts_judge_now(s->monitor.alerts, CONDITION_storage_refused,
 		    slice_str(""), 1, os->wall_ns());
-		return;
-	}
-	if (config->health_polling_enabled || stats->failing ||
+	if (lost)
+		alerts_judge_now(s->monitor.alerts, CONDITION_logfile_lost,
+		    slice_str(""), 1, os->wall_ns());
+	if (refused || lost)
+		c->told_mono_ns = now_mono_ns;
+	if (config->health_polling_enabled || stats->failing || stats->lost ||
 	    now_mono_ns - c->told_mono_ns < config->health_polling_interval *
 		    (int64_t)config->alerts_clear_after)
 		return;
 	alerts_clear_now(s->monitor.alerts, CONDITION_storage_refused,
+	    os->wall_ns());
+	alerts_clear_now(s->monitor.alerts, CONDITION_logfile_lost,
 	    os->wall_ns());
 }
 

@@ -15,8 +15,10 @@ struct server;
 /* Zeroed at first. */
 struct conditions {
 	uint64_t failed_commits; /* that the last poll saw */
+	uint64_t losses;	 /* the same */
 	uint64_t told_failed;	 /* that an alert was raised about at once */
-	int64_t told_mono_ns;	 /* when */
+	uint64_t told_losses;	 /* the same of a lost log */
+	int64_t told_mono_ns;	 /* when that was, the last one */
 	bool running;
 	uint32_t rule; /* slots: where the next slice begins */
 	uint32_t integration;

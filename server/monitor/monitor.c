@@ -53,6 +53,7 @@ on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 	task_begin(&m->tasks[TASK_HEALTH_POLL]);
 	probing_poll(m->server);
 	system_look(&m->system);
+	store_check(m->server->store);
 	conditions_begin(&m->conditions, m->server);
 	on_poll_slice(loop, &m->poll_slice, revents);
 }

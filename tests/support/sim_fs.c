@@ -875,6 +875,8 @@ sim_fstat(int fd, struct stat *st)
 	if (d.file != FOLDER) {
 		st->st_mode = S_IFREG | 0600;
 		st->st_size = (off_t)file_of(&d)->now.n;
+		for (unsigned i = 0; i < d.fs->now.n; i++)
+			st->st_nlink += d.fs->now.name[i].file == d.file;
 	}
 	return leave(0);
 }

@@ -271,28 +271,28 @@ the_urgent_are_written_alone(void **state)
 static void
 a_new_segment_may_be_asked_for(void **state)
 {
-	uint64_t first_seq;
+	struct wal_state after;
 	struct batch *b;
 	int rc;
 
 	(void)state;
 	add(WAL_REQUEST, 10);
 	commit_recycle(commit, done());
-	assert_int_equal(commit_switched(commit, &first_seq, &err), 0);
-	commit_switch(commit);
+	assert_int_equal(commit_ended(commit, ORDER_SWITCH, &after, &err), 0);
+	commit_order(commit, ORDER_SWITCH);
 	add(WAL_REQUEST, 10);
 	commit_kick(commit, 1);
 	await_wake();
 	await_wake();
-	rc = commit_switched(commit, &first_seq, &err);
+	rc = commit_ended(commit, ORDER_SWITCH, &after, &err);
 	assert_int_equal(rc, 1);
-	assert_true(first_seq == 2 || first_seq == 3);
+	assert_true(after.first_seq == 2 || after.first_seq == 3);
 	b = take();
 	assert_int_equal(b->last_seq, 2);
 	commit_recycle(commit, b);
-	commit_switch(commit); /* the one before is in the way */
+	commit_order(commit, ORDER_SWITCH); /* the one before is in the way */
 	await_wake();
-	assert_int_equal(commit_switched(commit, &first_seq, &err), -1);
+	assert_int_equal(commit_ended(commit, ORDER_SWITCH, &after, &err), -1);
 	assert_int_equal(err.code, ERR_STORAGE);
 }
 

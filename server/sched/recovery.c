@@ -136,8 +136,10 @@ recover_others(struct sched *s, struct job *job, int64_t now_ns)
 static int
 recover_job(struct sched *s, struct job *job, int64_t now_ns)
 {
+	if (job->extra == NULL) /* it has never run */
+		return 0;
 	/* The others are older. */
-	if (job->extra != NULL && recover_others(s, job, now_ns) == -1)
+	if (recover_others(s, job, now_ns) == -1)
 		return -1;
 	return job_status(job) != JOB_TRIGGERED ? 0
 						: recover_own(s, job, now_ns);

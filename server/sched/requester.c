@@ -41,8 +41,14 @@ requester_free(struct requester *r)
 void
 requesters_fini(struct sched *s)
 {
-	while (s->requesters != NULL)
-		requester_free(s->requesters);
+	struct requester *r, *next;
+
+	for (r = s->requesters; r != NULL; r = next) {
+		next = r->next;
+		free(r->why);
+		free(r);
+	}
+	s->requesters = NULL;
 }
 
 void

@@ -5,7 +5,7 @@
  *	look again at input that was held    conns_run
  *	take jobs that are due               sched_tick
  *	hand new records to the log writer   store_kick
- *	tell those who watch                 watch_run
+ *	tell those who watch                 watch_tell_some
  *	send the replies                     conns_flush
  *
  * So all requests that came in one turn share a commit, and all replies to a
@@ -316,7 +316,7 @@ before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
 	server_run_sessions(s);
 	run_frame(s);
 	store_kick(s->store);
-	telling = watch_run(s);
+	telling = watch_tell_some(s);
 	conns_flush(s);
 	if (s->draining && sched_idle(s->sched) && store_idle(s->store) &&
 	    sessions_alive(s->sessions) == 0 && monitor_save(&s->monitor))

@@ -301,7 +301,7 @@ watch_put_dropped(struct conn *c, struct buf *out)
 }
 
 bool
-watch_run(struct server *s)
+watch_tell_some(struct server *s)
 {
 	return hub_run(s->watches.hub, WATCH_TURN_US);
 }

@@ -54,7 +54,7 @@ void watch_remove_all(struct conn *c);
 /* Its token is another now. */
 void watch_rebind(struct conn *c);
 /* Each turn of the loop: tell for a while. True: there is more to tell. */
-bool watch_run(struct server *s);
+bool watch_tell_some(struct server *s);
 /* Events that wait are about to be sent: tell what was lost behind them. */
 void watch_put_dropped(struct conn *c, struct buf *out);
 

@@ -17,6 +17,7 @@
 #include "prng.h"
 #include "sched_rig.h"
 #include "tstamp.h"
+#include "token.h"
 
 #define T0 (1000000 * NS_PER_S)
 #define N_NAMES 12u
@@ -52,11 +53,6 @@ on_submit(void *arg, const struct run *run)
 
 	(void)arg;
 	plan[i].n_runs++;
-	fprintf(stderr,
-	    "submit plan %u job %s exec %lu attempt %u over %d again %d now "
-	    "%ld\n",
-	    i, run->job, (unsigned long)run->execution_id, run->attempt,
-	    plan[i].over, plan[i].again, (long)rig.now_ns);
 	if (plan[i].over && !plan[i].again)
 		fail_msg("%s: plan %u runs, but is over", run->job, i);
 	if (plan[i].n_runs > plan[i].n_allowed)
@@ -83,8 +79,6 @@ changed(void *arg, struct slice note, const struct err *e)
 	}
 	if (e != NULL)
 		return;
-	fprintf(stderr, "changed name %u: plan %u over, now plan %u\n", c.name,
-	    current[c.name], c.plan);
 	plan[current[c.name]].over = true;
 	current[c.name] = c.plan;
 	for (unsigned i = 1; c.plan == 0 && i <= n_plans; i++)
@@ -146,7 +140,6 @@ ask_run(unsigned name)
 		true) ||
 	    current[name] == 0)
 		return;
-	fprintf(stderr, "RUN plan %u\n", current[name]);
 	plan[current[name]].n_allowed++;
 	if (rig_run(&rig, text) == -1)
 		plan[current[name]].n_allowed--;
@@ -165,16 +158,11 @@ allow_lost(const struct job *job)
 	record_read(&in,
 	    slice_of(job->extra->going.ptr, job->extra->going.len));
 	while (going_next(&in, &g)) {
-		unsigned n = (unsigned)strtoul(g.payload.ptr, NULL, 10);
+		uint64_t n; /* no byte of ours ends the payload */
 
-		fprintf(stderr,
-		    "going of %.*s: exec %lu payload '%.*s' n %u over %d "
-		    "removed %d\n",
-		    (int)job->id_len, job->id, (unsigned long)g.execution_id,
-		    (int)g.payload.len, g.payload.ptr, n, plan[n].over,
-		    plan[n].removed);
+		assert_int_equal(token_u64(g.payload, n_plans, &n), 0);
+
 		assert_true(plan[n].over && !plan[n].removed);
-		fprintf(stderr, "die: plan %u again\n", n);
 		plan[n].again = true;
 		plan[n].n_allowed++;
 	}
@@ -200,7 +188,6 @@ die(struct prng *p)
 		else
 			plan[current[i]].n_allowed++;
 	}
-	fprintf(stderr, "die\n");
 	fault_none();
 	rig_kill(&rig, rig.now_ns + prng_below(p, 50) * NS_PER_MS);
 }
@@ -243,11 +230,8 @@ step(struct prng *p)
 	case 13:
 	case 14:
 		if (rig.n_runs > 0)
-			fprintf(stderr, "finish one\n"),
-			    rig_finish(&rig,
-				prng_below(p, (uint32_t)rig.n_runs),
-				prng_below(p, 4) == 0 ? RUN_FAILURE
-						      : RUN_SUCCESS);
+			rig_finish(&rig, prng_below(p, (uint32_t)rig.n_runs),
+			    prng_below(p, 4) == 0 ? RUN_FAILURE : RUN_SUCCESS);
 		break;
 	case 15:
 	case 16:

@@ -169,8 +169,10 @@ viewer_unref(struct hub *h, struct viewer *v)
 
 	if (--v->refs > 0)
 		return;
-	while (*at != v)
+	while (*at != v) {
+		assert(*at != NULL); /* it is one of them */
 		at = &(*at)->next;
+	}
 	*at = v->next;
 	free(v);
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -66,9 +67,10 @@ test_who_did_it(void **state)
 static void
 test_one_event_a_line(void **state)
 {
+	static const char raised[] = "event=alert_raised alert=";
 	struct daemon *d = *state;
 	const char *log, *end;
-	unsigned id;
+	unsigned long id;
 	struct wire w;
 
 	daemon_set(d, "health.polling_interval=100ms");
@@ -81,11 +83,10 @@ test_one_event_a_line(void **state)
 	daemon_set(d, "alerts.disk_critical=100");
 	wire_start(&w, d);
 	wire_ask(&w, "1 INTEGRATION SET nobody tcp 127.0.0.1:1", "1 OK");
-	daemon_wait_log(d, "event=alert_raised alert=");
-	assert_int_equal(sscanf(strstr(daemon_log(d), "event=alert_raised"),
-			     "event=alert_raised alert=%u", &id),
-	    1);
-	wire_sendf(&w, "1 ALERT ACK %u\n", id);
+	daemon_wait_log(d, raised);
+	id = strtoul(strstr(daemon_log(d), raised) + sizeof(raised) - 1, NULL,
+	    10);
+	wire_sendf(&w, "1 ALERT ACK %lu\n", id);
 	wire_expect(&w, "1 OK");
 	daemon_wait_log(d, "event=alert_acknowledged alert=");
 	wire_ask(&w, "1 INTEGRATION REMOVE nobody", "1 OK");

@@ -619,7 +619,7 @@ start_keeper(struct server *s)
 }
 
 static void
-note_lost(void *ctx, uint64_t execution_id, int64_t due_ns)
+note_lost(void *ctx, uint64_t execution_id, int64_t due_ns, int64_t attempt)
 {
 	struct server *s = ctx;
 	struct remains *more;
@@ -632,8 +632,9 @@ note_lost(void *ctx, uint64_t execution_id, int64_t due_ns)
 			return;
 		s->lost = more;
 	}
-	s->lost[s->n_lost++] =
-	    (struct remains){ .execution_id = execution_id, .due_ns = due_ns };
+	s->lost[s->n_lost++] = (struct remains){ .execution_id = execution_id,
+		.due_ns = due_ns,
+		.attempt = attempt };
 }
 
 /* Before they run again. Its keeper has done it, if that was not killed with

@@ -40,7 +40,8 @@ taken(struct keeper_board *board, size_t *n)
 		if (group > 1)
 			r[(*n)++] = (struct remains){ .group = group,
 				.execution_id = slot->execution_id,
-				.due_ns = slot->due_ns };
+				.due_ns = slot->due_ns,
+				.attempt = slot->attempt };
 	}
 	return r;
 }
@@ -141,7 +142,8 @@ keeper_end(struct keeper *k)
 }
 
 atomic_int *
-keeper_note(struct keeper *k, uint64_t execution_id, int64_t due_ns)
+keeper_note(struct keeper *k, uint64_t execution_id, int64_t due_ns,
+    int64_t attempt)
 {
 	struct keeper_slot *slot;
 
@@ -154,6 +156,7 @@ keeper_note(struct keeper *k, uint64_t execution_id, int64_t due_ns)
 			continue;
 		slot->execution_id = execution_id;
 		slot->due_ns = due_ns;
+		slot->attempt = attempt;
 		atomic_store(&slot->group, -1);
 		return &slot->group;
 	}

@@ -17,6 +17,7 @@ struct keeper_slot {
 	atomic_int group; /* 0: free; below: taken, nothing runs yet */
 	uint64_t execution_id;
 	int64_t due_ns;
+	int64_t attempt;
 };
 
 /* Shared by the two. */
@@ -43,7 +44,7 @@ void keeper_end(struct keeper *k);
 /* A run is about to begin: where its process group is to be put, and 0 when it
  * has ended. execution_id 0: a session. NULL when all slots are taken or there
  * is no keeper. */
-atomic_int *keeper_note(struct keeper *k, uint64_t execution_id,
-    int64_t due_ns);
+atomic_int *keeper_note(struct keeper *k, uint64_t execution_id, int64_t due_ns,
+    int64_t attempt);
 
 #endif

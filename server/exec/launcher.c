@@ -199,8 +199,9 @@ start_as(struct launcher *l, struct run *run, struct child *c,
 	if (c->cgroup != NULL)
 		plan.cgroup = cgroup_fd(c->cgroup);
 	make_mark(run, c);
-	plan.kept = keeper_note(l->keeper,
-	    run->job == NULL ? 0 : run->execution_id, run->due_ns);
+	plan.kept =
+	    keeper_note(l->keeper, run->job == NULL ? 0 : run->execution_id,
+		run->due_ns, run->attempt);
 	if (child_start(c, loop, &l->vspawner, &plan, &result) == 0)
 		return 0;
 	if (c->cgroup != NULL)

@@ -13,12 +13,14 @@
 /*
  * The number of an execution is unique only within one log, and another server
  * may run here: with the due time to the nanosecond it is unique enough.
+ * A later attempt is the next server's, which may have begun it meanwhile.
  */
 #define ROUNDS 100
 #define ROUND_NS 20000000
 
 static const char id_name[] = "TICK_EXECUTION_ID=";
 static const char due_name[] = "TICK_EXECUTION_NS=";
+static const char attempt_name[] = "TICK_ATTEMPT=";
 
 static bool
 starts(const char *entry, const char *name)
@@ -45,6 +47,9 @@ read_one(const char *pid)
 		else if (starts(entry, due_name))
 			found.due_ns =
 			    strtoll(entry + sizeof(due_name) - 1, NULL, 10);
+		else if (starts(entry, attempt_name))
+			found.attempt =
+			    strtoll(entry + sizeof(attempt_name) - 1, NULL, 10);
 	free(entry);
 	(void)fclose(f); /* only read */
 	return found;
@@ -55,7 +60,8 @@ is_among(const struct remains *r, size_t n, const struct remains *found)
 {
 	for (size_t i = 0; i < n && found->execution_id != 0; i++)
 		if (r[i].execution_id == found->execution_id &&
-		    r[i].due_ns == found->due_ns)
+		    r[i].due_ns == found->due_ns &&
+		    r[i].attempt >= found->attempt)
 			return true;
 	return false;
 }

@@ -14,13 +14,14 @@ struct remains {
 	pid_t group;	       /* its process group; 0: not known */
 	uint64_t execution_id; /* 0: of a session, known by its group alone */
 	int64_t due_ns;
+	int64_t attempt; /* this one and earlier ones are meant */
 };
 
 /*
  * SIGKILL to their groups, and to every process that began with the execution
- * and the due time of one in its environment, and to the group it is in; until
- * there is none, for two seconds at most. Returns how many were found by their
- * environment.
+ * and the due time of one in its environment and no later attempt, and to the
+ * group it is in; until there is none, for two seconds at most. Returns how
+ * many were found by their environment.
  */
 size_t remains_end(const struct remains *r, size_t n);
 

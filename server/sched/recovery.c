@@ -65,7 +65,7 @@ take_up(struct sched *s, struct execution *x, const struct going *g,
 	x->lost = g->lost;
 	x->began_ns = x->started_ns = g->started_ns;
 	if (ran && s->options.lost != NULL)
-		s->options.lost(s->options.ctx, x->id, x->due_ns);
+		s->options.lost(s->options.ctx, x->id, x->due_ns, x->attempt);
 	if (g->stop != 0) {
 		end_stopped(s, x, (enum run_outcome)g->stop, now_ns);
 		return;

@@ -69,7 +69,8 @@ struct sched_options {
 	bool (*submit)(void *ctx, struct run *run);
 	void (*cancel)(void *ctx, uint64_t execution_id, bool force);
 	/* In sched_recover: it ran when the last server ended; may be NULL. */
-	void (*lost)(void *ctx, uint64_t execution_id, int64_t due_ns);
+	void (*lost)(void *ctx, uint64_t execution_id, int64_t due_ns,
+	    int64_t attempt);
 	uint64_t (*random)(void *ctx);
 	/* What the rule of a crew is has changed; may be NULL. Must not call
 	 * the scheduler, but for sched_crew_changed and _spare_sessions. */

@@ -349,6 +349,34 @@ test_never_two_alive(void **state)
 	wire_stop(&w, d);
 }
 
+/* A keeper that is late: what the next server has begun again meanwhile is not
+ * its business. */
+static void
+test_late_keeper(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+	pid_t keeper, again;
+
+	write_file(d, "worker", DEAF);
+	wire_start(&w, d);
+	start_group(&w, d, "sh worker & wait");
+	keeper = keeper_of(d);
+	assert_int_equal(kill(keeper, SIGSTOP), 0);
+	daemon_kill(d);
+	wire_close(&w);
+	wire_start(&w, d);
+	daemon_wait_lines(d, "pid", 2);
+	again = (pid_t)strtol(strchr(daemon_content(d, "pid"), '\n'), NULL, 10);
+	assert_int_equal(kill(keeper, SIGCONT), 0);
+	daemon_await_gone(keeper);
+	assert_int_equal(kill(again, 0), 0);
+	wire_ask_start(&w, "1 GET a", "1 OK triggered ");
+	wire_ask(&w, "1 CANCEL a FORCE", "1 OK");
+	wire_until(&w, "1 GET a", "1 OK failed ");
+	wire_stop(&w, d);
+}
+
 static void
 test_sessions_die_with_their_server(void **state)
 {
@@ -550,6 +578,7 @@ main(void)
 		DAEMON_TEST(test_stops_what_left_the_group),
 		DAEMON_TEST(test_runs_die_with_their_server),
 		DAEMON_TEST(test_never_two_alive),
+		DAEMON_TEST(test_late_keeper),
 		DAEMON_TEST(test_sessions_die_with_their_server),
 		DAEMON_TEST(test_waits_for_orphans),
 		DAEMON_TEST(test_signals_of_the_parent),

@@ -63,6 +63,7 @@ take_up(struct sched *s, struct execution *x, const struct going *g,
 	x->due_ns = g->due_ns;
 	x->attempt = g->attempt;
 	x->lost = g->lost;
+	x->wary = true;
 	x->began_ns = x->started_ns = g->started_ns;
 	if (ran && s->options.lost != NULL)
 		s->options.lost(s->options.ctx, x->id, x->due_ns, x->attempt);

@@ -133,10 +133,12 @@ start(struct sched *s, struct execution *x)
 		x->began_ns = x->started_ns;
 	executions_enter(s, x, EXECUTION_STARTING);
 	room = room_take(s, x);
-	if (!room || x->spec->number[OPTION_on_crash] == ON_CRASH_FAIL ||
+	if (!room || x->wary ||
+	    x->spec->number[OPTION_on_crash] == ON_CRASH_FAIL ||
 	    store_busy(s->store, execution_slot(x), true)) {
-		/* Submitted when it is durable; so too when its job is about
-		 * to be another, of which its record would tell. */
+		/* Submitted when it is durable; so too when it may be what
+		 * ended a server, which is to be counted, and when its job is
+		 * about to be another, of which its record would tell. */
 		journal_record(s, x);
 	} else {
 		/* At least once: the run need not wait for its record. */

@@ -171,6 +171,7 @@ struct execution {
 	bool starved;  /* its last start failed for want of resources */
 	bool stopping; /* cancelled while it ran: no further attempt */
 	bool timed_out;
+	bool wary; /* there when the server died: what begins it is recorded */
 	bool deadly;	   /* lost with a server for good: no further attempt */
 	bool gave_up;	   /* since that came twice in a row */
 	char *why_stopped; /* owned, for HISTORY; NULL: nothing is known */

@@ -80,7 +80,7 @@ static const struct promise promises[] = {
 	    { { "=RULE SET r j agent", "OK" },
 		{ "=RULE OPTIONS r on_crash=fail", "OK" },
 		{ "=AGENT ATTACH r", "OK 1" }, { "=SET j now", "OK" },
-		{ "EXECUTIONS", " r running " } },
+		{ "<", "RUN 1 j " } }, /* so its start is recorded */
 	    { { "GET j", "OK failed" }, { "HISTORY j", " lost - 1 r " } } },
 	{ CMD_AGENT_CLEANUP,
 	    { { "=" LASTING, "OK" }, { "=SET j now", "OK" }, RUNNING,
@@ -336,6 +336,19 @@ test_beside(void **state)
 	end_server(d, &w, BY_STOP_NOW);
 }
 
+/* What the attempt waits for. */
+static void
+let_go(const struct daemon *d, size_t attempt)
+{
+	char name[16];
+	FILE *f;
+
+	(void)snprintf(name, sizeof(name), "go%zu", attempt);
+	f = fopen(daemon_path(d, name), "w");
+	assert_non_null(f);
+	assert_int_equal(fclose(f), 0);
+}
+
 /* A run that ends its server is not tried for ever. */
 static void
 test_deadly(void **state)
@@ -344,17 +357,23 @@ test_deadly(void **state)
 	struct wire w;
 
 	wire_start(&w, d);
-	wire_shell_rule(&w, d, "r", "j", "echo >> ran; kill -9 $PPID");
+	wire_shell_rule(&w, d, "r", "j",
+	    "echo >> ran; until [ -e go$TICK_ATTEMPT ]; do sleep 0.01; done; "
+	    "kill -9 $PPID");
 	wire_ask(&w, "1 RULE OPTIONS r retries=9", "1 OK");
-	wire_send(&w, "1 SET j now\n");
+	wire_ask(&w, "1 SET j now", "1 OK");
 	for (size_t i = 1; i <= 2; i++) {
 		daemon_wait_lines(d, "ran", i);
+		/* With this its start is in the log, too. */
+		wire_ask(&w, "1 SET other " T_2100, "1 OK");
+		let_go(d, i);
+		wire_expect_end(&w);
+		wire_close(&w);
 		daemon_kill(d);
 		while (!daemon_try_start(d))
 			;
+		wire_open(&w, d->port);
 	}
-	wire_close(&w);
-	wire_open(&w, d->port);
 	while (!holds(&w, "GET j", "OK failed"))
 		;
 	assert_true(holds(&w, "HISTORY j", " lost - 2 r "));

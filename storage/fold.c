@@ -600,8 +600,10 @@ open_image(struct fold *f, struct err *e)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	f->header = *image_header(f->reader);
 	fd = os->open(f->base, O_RDONLY | O_CLOEXEC, 0);
-	if (fd != -1 && os->fstat(fd, &st) == 0)
-		f->out->input_bytes += st.st_size; /* only for statistics */
+	if (fd != -1 && os->fstat(fd, &st) == 0) { /* only for statistics */
+		f->out->input_bytes += st.st_size;
+		f->out->image_bytes = st.st_size; /* if nothing is folded in */
+	}
 	if (fd != -1)
 		(void)os->close(fd); /* only looked at */
 	return 0;

@@ -189,6 +189,7 @@ compression_poll(struct store *s)
 		if (rc == 1) {
 			s->switches++;
 			s->first_seq = wal.first_seq;
+			s->stats.log_bytes = wal.bytes;
 			s->unfolded = true;
 			start_fold(s);
 		} else {

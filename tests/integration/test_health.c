@@ -342,7 +342,7 @@ static void
 test_storage(void **state)
 {
 	struct daemon *d = *state;
-	struct stat st;
+	struct stat st, log;
 	struct wire w;
 
 	wire_start(&w, d);
@@ -376,6 +376,16 @@ test_storage(void **state)
 	assert_true(decimal(&w, "STORAGE", "compression_ratio") > 1);
 	assert_true(decimal(&w, "STORAGE", "compression_last_ms") > 0);
 	assert_true(number(&w, "STORAGE", "compression_last_ns") > 0);
+	assert_int_equal(stat(daemon_path(d, "logfile"), &log), 0);
+	assert_int_equal(number(&w, "STORAGE", "logfile_bytes"), log.st_size);
+
+	/* One with nothing to fold in leaves the image as it is. */
+	wire_ask(&w, "1 COMPRESS", "1 OK");
+	while (strncmp(wire_row(&w, "1 HEALTH BACKGROUND", "compression"),
+		   "idle 2 0 ", 9) != 0)
+		;
+	assert_int_equal(number(&w, "STORAGE", "base_bytes"), st.st_size);
+	assert_true(decimal(&w, "STORAGE", "compression_ratio") >= 1);
 
 	daemon_kill(d);
 	wire_close(&w);

@@ -301,7 +301,7 @@ check_args(enum runner runner, const struct slice *args, size_t n,
 		return err_set(e, ERR_SYNTAX, "too few arguments: %s",
 		    form->usage);
 	if (n > form->max_args)
-		return err_set(e, ERR_INVALID, "too many arguments: %s",
+		return err_set(e, ERR_SYNTAX, "too many arguments: %s",
 		    form->usage);
 	return form->check(args, n, e);
 }

@@ -44,6 +44,7 @@ extern char **environ;
 #define INPUT_BYTES 65536
 #define SWEEP_SECONDS 1.0
 #define LAST_REPLIES_SECONDS 2.0
+#define LAST_RECORDS_NS NS_PER_S
 
 /* As many descriptors as the system lets us have. */
 static void
@@ -885,6 +886,8 @@ server_run(struct server *s)
 	report_ready(s);
 	beat_start(&s->beat, s);
 	ev_run(s->loop, 0);
+	sched_stop_now(s->sched);
+	store_flush(s->store, LAST_RECORDS_NS);
 	beat_stop(&s->beat);
 	LOG_INFO("stopped");
 	return EXIT_OK;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "os.h"
 #include "recover.h"
@@ -785,6 +786,19 @@ bool
 store_idle(const struct store *s)
 {
 	return s->applying == NULL && commit_idle(s->commit);
+}
+
+void
+store_flush(struct store *s, int64_t most_ns)
+{
+	const struct timespec pause = { .tv_nsec = NS_PER_MS };
+	int64_t until_ns = os->mono_ns() + most_ns;
+
+	while (!store_idle(s) && os->mono_ns() < until_ns) {
+		store_kick(s);
+		(void)store_poll(s);
+		(void)nanosleep(&pause, NULL);
+	}
 }
 
 uint64_t

@@ -215,6 +215,10 @@ bool store_poll(struct store *s);
 /* Whether store_poll has left something for its next call. */
 bool store_unfinished(const struct store *s);
 
+/* At the end: make durable what was asked for, and wait for it no longer than
+ * so. */
+void store_flush(struct store *s, int64_t most_ns);
+
 /* Whether every change asked for has been answered. */
 bool store_idle(const struct store *s);
 

@@ -626,6 +626,18 @@ sched_abandon(struct sched *s)
 	s->abandoning = true;
 }
 
+void
+sched_stop_now(struct sched *s)
+{
+	struct execution *x;
+
+	for (x = s->running.first; x != NULL; x = x->next)
+		if (x->state == EXECUTION_RUNNING && !x->stopping &&
+		    !x->timed_out &&
+		    x->spec->number[OPTION_on_crash] == ON_CRASH_RERUN)
+			journal_lost(s, x, false, os->wall_ns());
+}
+
 bool
 sched_idle(const struct sched *s)
 {

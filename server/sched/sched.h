@@ -136,6 +136,8 @@ void sched_spare_sessions(struct sched *s, int64_t n);
 /* At the end of a drain: runs that end as lost from now on run again with the
  * next server, if their rule wants that; however often it happens. */
 void sched_abandon(struct sched *s);
+/* The server stops now, and the runs that go on with it: the same for them. */
+void sched_stop_now(struct sched *s);
 
 /* What the processor tells. What run->recorded is set to is told when the
  * result is durable. */

@@ -386,6 +386,30 @@ test_deadly(void **state)
 	end_server(d, &w, BY_STOP_NOW);
 }
 
+/* A run that is stopped with its server, on purpose, begins again however
+ * often that happens. */
+static void
+test_stops_are_no_crashes(void **state)
+{
+	struct daemon *d = *state;
+	struct wire w;
+
+	daemon_set(d, "processor.drain_timeout=10ms");
+	wire_start(&w, d);
+	wire_shell_rule(&w, d, "r", "j", "echo >> ran; exec sleep 1000");
+	wire_ask(&w, "1 RULE OPTIONS r kill_after=0", "1 OK");
+	wire_ask(&w, "1 SET j now", "1 OK");
+	for (size_t i = 1; i <= 4; i++) {
+		daemon_wait_lines(d, "ran", i);
+		end_server(d, &w, i % 2 == 0 ? BY_STOP_NOW : BY_DRAIN);
+		wire_start(&w, d);
+	}
+	daemon_wait_lines(d, "ran", 5);
+	wire_ask_start(&w, "1 GET j", "1 OK triggered ");
+	assert_true(holds(&w, "HISTORY j", " lost - 4 r "));
+	end_server(d, &w, BY_STOP_NOW);
+}
+
 int
 main(void)
 {
@@ -396,6 +420,7 @@ main(void)
 		DAEMON_TEST(test_set_anew),
 		DAEMON_TEST(test_beside),
 		DAEMON_TEST(test_deadly),
+		DAEMON_TEST(test_stops_are_no_crashes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -390,7 +390,7 @@ test_args_refused(void **state)
 		{ S("r RULE SET r \"p p\" shell x"), ERR_INVALID },
 		{ S("r RULE SET r p frob x"), ERR_INVALID },
 		{ S("r RULE SET r p shell"), ERR_SYNTAX },
-		{ S("r RULE SET r p shell x y"), ERR_INVALID },
+		{ S("r RULE SET r p shell x y"), ERR_SYNTAX },
 	};
 	struct parsed p;
 	size_t i;

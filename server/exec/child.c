@@ -191,6 +191,9 @@ on_leader_gone(struct ev_loop *loop, ev_io *w, int revents)
 	struct child *c = w->data;
 
 	(void)revents;
+	/* A sandbox ends last, or with it nothing can end in good order. */
+	if (c->stopped && c->term != CHILD_TERM_GROUP)
+		c->killed = true;
 	if (c->killed)
 		kill_all(c); /* as long as it is not reaped: see above */
 	if (!reap(c, WNOHANG))

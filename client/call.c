@@ -77,8 +77,8 @@ open_strings(struct tick *t, const char *const *words, size_t n_words)
 	if (n_words == 0)
 		return failure_set(&t->failure, TICK_ERR_USAGE,
 		    "a request without words");
-	if (call_needs(t, words != NULL, "the array of words") == -1)
-		return -1;
+	if (words == NULL)
+		return call_lacks(t, "the array of words");
 	line_open(t);
 	for (size_t i = 0; i < n_words; i++)
 		line_word(t, words[i]);
@@ -93,8 +93,8 @@ open_words(struct tick *t, const struct tick_word *words, size_t n_words)
 	if (n_words == 0)
 		return failure_set(&t->failure, TICK_ERR_USAGE,
 		    "a request without words");
-	if (call_needs(t, words != NULL, "the array of words") == -1)
-		return -1;
+	if (words == NULL)
+		return call_lacks(t, "the array of words");
 	line_open(t);
 	for (size_t i = 0; i < n_words; i++)
 		line_bytes(t, words[i].ptr, words[i].len);
@@ -106,8 +106,8 @@ open_line(struct tick *t, const char *line)
 {
 	if (call_begin(t) == -1)
 		return -1;
-	if (call_needs(t, line != NULL, "the line") == -1)
-		return -1;
+	if (line == NULL)
+		return call_lacks(t, "the line");
 	if (strchr(line, '\n') != NULL)
 		return failure_set(&t->failure, TICK_ERR_USAGE,
 		    "a request line with a newline in it");
@@ -177,9 +177,11 @@ tick_call_rows(struct tick *t, const struct tick_word *words, size_t n_words,
 	struct user_rows user = { cb, arg };
 	const struct sink sink = { user_row, &user, true };
 
-	if (call_begin(t) == -1 ||
-	    call_needs(t, cb != NULL, "the callback") == -1 ||
-	    open_words(t, words, n_words) == -1)
+	if (call_begin(t) == -1)
+		return -1;
+	if (cb == NULL)
+		return call_lacks(t, "the callback");
+	if (open_words(t, words, n_words) == -1)
 		return -1;
 	return handle_finish(t, &sink);
 }
@@ -210,8 +212,9 @@ tick_read_rows(struct tick *t, tick_row_cb *cb, void *arg)
 	struct user_rows user = { cb, arg };
 	const struct sink sink = { user_row, &user, true };
 
-	if (begin_read(t) == -1 ||
-	    call_needs(t, cb != NULL, "the callback") == -1)
+	if (begin_read(t) == -1)
 		return -1;
+	if (cb == NULL)
+		return call_lacks(t, "the callback");
 	return handle_read(t, &sink, net_deadline(t->request_timeout_ms));
 }

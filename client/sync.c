@@ -38,10 +38,8 @@ call_begin(struct tick *t)
 }
 
 int
-call_needs(struct tick *t, bool given, const char *what)
+call_lacks(struct tick *t, const char *what)
 {
-	if (given)
-		return 0;
 	return failure_set(&t->failure, TICK_ERR_USAGE, "%s is NULL", what);
 }
 

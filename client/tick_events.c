@@ -146,9 +146,10 @@ tick_next_event(struct tick *t, const struct tick_event **event, int timeout_ms)
 
 	if (event != NULL)
 		*event = NULL;
-	if (call_begin(t) == -1 ||
-	    call_needs(t, event != NULL, "the place of the event") == -1)
+	if (call_begin(t) == -1)
 		return -1;
+	if (event == NULL)
+		return call_lacks(t, "the place of the event");
 	if (tick_pending(t) > 0)
 		return failure_set(&t->failure, TICK_ERR_USAGE,
 		    "replies have not been read");

@@ -68,9 +68,9 @@ struct tick {
  */
 int call_begin(struct tick *t);
 
-/* In a call that has begun: 0, or -1 with a usage failure that names what the
- * caller gave as NULL. */
-int call_needs(struct tick *t, bool given, const char *what);
+/* In a call that has begun: the failure that the caller gave this as NULL.
+ * Returns -1 always. */
+int call_lacks(struct tick *t, const char *what);
 
 /* Close the connection, keeping t->failure. Returns -1. */
 int handle_break(struct tick *t);

@@ -208,9 +208,10 @@ tick_query(struct tick *t, const char *prefix,
 	if (options != NULL)
 		memcpy(&o, options,
 		    options->size < sizeof(o) ? options->size : sizeof(o));
-	if (call_begin(t) == -1 ||
-	    call_needs(t, cb != NULL, "the callback") == -1)
+	if (call_begin(t) == -1)
 		return -1;
+	if (cb == NULL)
+		return call_lacks(t, "the callback");
 	if ((int)o.status != 0 && !is_status((int)o.status))
 		return failure_set(&t->failure, TICK_ERR_USAGE,
 		    "%d is not a status", (int)o.status);

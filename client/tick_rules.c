@@ -7,9 +7,10 @@ int
 tick_rule_set(struct tick *t, const char *rule, const char *pattern,
     const char *const *runner, size_t n_runner)
 {
-	if (call_begin(t) == -1 ||
-	    call_needs(t, runner != NULL || n_runner == 0, "the runner") == -1)
+	if (call_begin(t) == -1)
 		return -1;
+	if (runner == NULL && n_runner > 0)
+		return call_lacks(t, "the runner");
 	line_open(t);
 	line_word(t, "RULE");
 	line_word(t, "SET");
@@ -65,9 +66,10 @@ tick_rules(struct tick *t, const char *prefix, tick_rule_cb *cb, void *arg)
 	struct list l = { cb, arg };
 	const struct sink sink = { list_row, &l, true };
 
-	if (call_begin(t) == -1 ||
-	    call_needs(t, cb != NULL, "the callback") == -1)
+	if (call_begin(t) == -1)
 		return -1;
+	if (cb == NULL)
+		return call_lacks(t, "the callback");
 	return handle_command(t, "LISTRULES", prefix != NULL ? prefix : "",
 	    &sink);
 }

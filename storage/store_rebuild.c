@@ -188,7 +188,7 @@ end(struct store *s, const struct wal_state *wal, const struct err *e)
 	s->rebuilding = false;
 	if (e != NULL) {
 		memcpy(stats->rebuild_error, e->msg, sizeof(e->msg));
-	} else {
+	} else if (wal != NULL) { /* as it is when there is no error */
 		stats->rebuild_error[0] = '\0';
 		stats->lost = false;
 		stats->failing = false;

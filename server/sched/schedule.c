@@ -45,7 +45,7 @@ bool
 schedule_cron(const struct cron *c, const struct zone *z, int64_t after_ns,
     int64_t *next_ns)
 {
-	int64_t after = after_ns / NS_PER_S, s;
+	int64_t after = after_ns / NS_PER_S, s = 0;
 
 	if (!(c->runs_on ? next_shown : next_once)(c, z, after, &s) ||
 	    s > TSTAMP_MAX_NS / NS_PER_S)

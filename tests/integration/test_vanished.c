@@ -130,6 +130,7 @@ test_busy_worker(void **state)
 	end = other_end(d, &worker);
 	if (end == -1 || !vanish(&worker)) {
 		print_message("SKIPPED, a peer cannot vanish here\n");
+		wire_stop(&w, d);
 		skip();
 	}
 	hurry(end);
@@ -155,6 +156,7 @@ test_idle_client(void **state)
 	end = other_end(d, &idle);
 	if (end == -1 || !vanish(&idle)) {
 		print_message("SKIPPED, a peer cannot vanish here\n");
+		wire_stop(&w, d);
 		skip();
 	}
 	hurry(end);

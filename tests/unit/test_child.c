@@ -369,7 +369,7 @@ stops_what_left_the_group(void **state)
 
 	(void)state;
 	t.plan.envp = environment;
-	(void)strcpy(t.child.mark, mark);
+	memcpy(t.child.mark, mark, sizeof(mark));
 	start_shell(
 	    "setsid sleep 1000 & (setsid sh -c 'trap \"echo finished; exit\" "
 	    "TERM; echo ready;"

@@ -169,7 +169,8 @@ hands_on_a_few_entries(void **state)
 		"SHELL=/s", "LANG=C", "TZ=UTC", "NOTIFY_SOCKET=/n",
 		"JOURNAL_STREAM=1:2", "TICKD_LOG_LEVEL=debug", "LISTEN_FDS=1",
 		"LD_PRELOAD=", "PASSWORD=x" };
-	char *old_path = strdup(getenv("PATH"));
+	const char *path = getenv("PATH");
+	char *old_path = path == NULL ? NULL : strdup(path);
 
 	(void)state;
 	assert_non_null(old_path);

@@ -119,7 +119,7 @@ write_batch(void)
 	store_kick(t.box.store);
 	while (stats->commits + stats->failed_commits == n) {
 		box_await(&t.box);
-		(void)store_poll(t.box.store);
+		box_poll(&t.box);
 		store_kick(t.box.store);
 	}
 }
@@ -157,7 +157,7 @@ await_answers(void)
 {
 	while (count(NONE) > 0) {
 		box_await(&t.box);
-		(void)store_poll(t.box.store);
+		box_poll(&t.box);
 	}
 }
 

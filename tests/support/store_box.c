@@ -81,8 +81,7 @@ box_await(struct box *b)
 	(void)pthread_mutex_unlock(&b->mutex);
 }
 
-/* All that is done, and not only for a while. */
-static void
+void
 box_poll(struct box *b)
 {
 	do

@@ -36,6 +36,9 @@ int box_open(struct box *b, const char *path);
 int box_open_unsynced(struct box *b, const char *path);
 void box_close(struct box *b);
 
+/* store_poll, until it has left nothing for its next call. */
+void box_poll(struct box *b);
+
 /* Wait for a wake that was not waited for yet; then store_poll is due. */
 void box_await(struct box *b);
 /* Hand over what was asked for and wait until all of it is answered. */
